@@ -1,0 +1,53 @@
+/*
+ * The silo: everything that is kept on this machine for one workspace ID, shared by all worktrees
+ * and clones of the project.
+ *
+ *     <user data dir>/workspace/<slug>-<id>/
+ *         conversations/            durable copies, by directory name
+ *         conversations/.archive/   the archived ones
+ *         locks/ sessions/ storage  jp's own; never touched, `storage` never followed
+ *         jpfs/                     ours: staging/ history/ trash/ workspaces/
+ *
+ * A silo is found by the end of its name, never by its exact name, and is never renamed.
+ */
+#pragma once
+
+#include "core/base/cleanup.h"
+#include "core/base/error.h"
+
+#include <stdbool.h>
+
+struct jp_silo {
+	char *path;	      /* absolute, for messages; owned */
+	int fd;		      /* the silo; owned */
+	int conversations_fd; /* owned */
+	int own_fd;	      /* jpfs/; owned */
+	int staging_fd;	      /* jpfs/staging/; owned */
+	int history_fd;	      /* jpfs/history/; owned */
+	int trash_fd;	      /* jpfs/trash/; owned */
+	int workspaces_fd;    /* jpfs/workspaces/; owned */
+	bool was_made;	      /* no silo existed for this ID: this is the ID's very first use */
+};
+
+/*
+ * Find the silo of a workspace ID, or make it.
+ *
+ * Candidates are the directories (no symbolic links) in `<user_data>/workspace/` named `<id>` or
+ * ending in `-<id>`. Chosen: `<slug>-<id>` exactly if there is one; else the one modified last
+ * (the newest of its entries' times, `storage` left out; its own time when it has none; ties to the
+ * greatest name). Missing parts are made, 0700: the silo (`<slug>-<id>`, or `<id>` when the slug is
+ * empty or unusable as a file name), conversations/, jpfs/ and what is in it.
+ *
+ * Shape:   make      false: nothing is made, and descriptors of missing parts are -EBADF
+ *          ret_silo  filled; jp_silo_release() it
+ * Returns: 0; -ENOENT no silo, and `make` is false; -EACCES, -EROFS and the like with `error`
+ *          naming the directory that cannot be written.
+ * Source:  RFD 031, "Storage location"; jp_storage/src/lib.rs:596-662.
+ */
+must_check int jp_silo_open(const char *user_data, const char *id, const char *slug, bool make,
+			    struct jp_silo *ret_silo, struct jp_error *error);
+
+/* Close and free what it holds. Any state, also all zeros and after an earlier release. */
+void jp_silo_release(struct jp_silo *silo);
+
+#define cleanup_silo __attribute__((cleanup(jp_silo_release)))

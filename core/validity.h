@@ -1,0 +1,35 @@
+/*
+ * Would jp accept this file?
+ *
+ * jp checks each conversation at every start and moves what fails to its trash. The same check
+ * decides here what may become the durable version: `metadata.json` and `base_config.json` must be
+ * one JSON value, `events.json` an array of objects that each have `timestamp` and `type`, each
+ * once. The lexing follows serde_json as jp uses it for values that it skips: white space is blank,
+ * TAB, LF and CR; no byte order mark; strict number grammar without a range limit; raw control
+ * characters below 0x20 are refused in strings; escapes are checked, lone surrogates and invalid
+ * UTF-8 are tolerated in skipped strings; no depth limit.
+ */
+#pragma once
+
+#include "core/base/cleanup.h"
+#include "core/managed.h"
+
+#include <stddef.h>
+
+/*
+ * Check one whole text.
+ *
+ * Shape:   which  one of the three managed files
+ *          text   `size` bytes, any value, borrowed
+ * Returns: 1 jp would accept it, 0 it would not.
+ */
+int jp_validity_of_text(enum jp_managed which, const char *text, size_t size);
+
+/*
+ * Check a regular file, from its beginning; the offset is not moved. The file is not read into
+ * memory whole: a gigabyte costs no more memory than a kilobyte. Nesting costs at most one bit a
+ * level.
+ *
+ * Returns: 1 accepted, 0 not, -errno the file could not be read.
+ */
+must_check int jp_validity_of_file(enum jp_managed which, int fd);

@@ -1,0 +1,42 @@
+/*
+ * Putting the filesystem where it belongs, and taking it away.
+ *
+ * mount(2) and fusermount3 follow a symbolic link at the mount point, and the workspace is somebody
+ * else's repository. So the place is a descriptor that was opened with openat2 and checked; we
+ * mount on `/proc/self/fd/<n>` and look in mountinfo afterwards whether it is there that we are.
+ * mount(2) itself is tried first (root, or a user namespace of one's own); where that is not
+ * permitted, fusermount3 does it.
+ */
+#pragma once
+
+#include "core/base/cleanup.h"
+#include "core/base/error.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Mount a FUSE filesystem on a directory.
+ *
+ * Shape:   directory_fd  the real directory, opened before; borrowed
+ *          options       further mount options, comma-separated, as of mount(8): ro, rw, noatime,
+ *                        allow_other, allow_root, max_read=N and the like; "" for none.
+ *                        nosuid, nodev, default_permissions, type fuse.jpfs, source "jpfs" are
+ *                        always set.
+ *          ret_device    what stat(2) says of the new filesystem: it finds the mount again
+ * Returns: a new descriptor of /dev/fuse, connected, for fuse_session_mount("/dev/fd/<n>");
+ *          -ENODEV /dev/fuse is missing, -EACCES it may not be opened, -ENOENT fusermount3 is
+ *          missing, -EXDEV the mount landed elsewhere (it was taken away again), others from the
+ *          kernel; `error` says what and what to do.
+ */
+must_check int jpfs_attach(int directory_fd, const char *options, dev_t *ret_device,
+			   struct jp_error *error);
+
+/*
+ * Unmount the filesystem with this device number, wherever it is mounted by now: a worktree that
+ * was moved took it along.
+ *
+ * Shape:   lazy     detach at once, also while files are open (MNT_DETACH)
+ * Returns: 0, also when it is mounted nowhere any more; -EBUSY in use and not lazy; others.
+ */
+must_check int jpfs_detach(dev_t device, bool lazy, struct jp_error *error);

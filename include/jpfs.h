@@ -1,0 +1,26 @@
+/*
+ * What other programs may rely on: exit codes, extended attributes, reserved names, version.
+ */
+#pragma once
+
+#define JPFS_VERSION "0.1.0"
+
+/* Exit codes of every command. */
+enum jpfs_exit {
+	JPFS_EXIT_DONE = 0,
+	JPFS_EXIT_FAILED = 1,
+	JPFS_EXIT_USAGE = 2,
+	JPFS_EXIT_NO_WORKSPACE = 3,
+};
+
+/* Type of the filesystem in /proc/self/mountinfo. */
+#define JPFS_FILESYSTEM_TYPE "fuse.jpfs"
+
+/* The control directory in a mount's root: reachable by name, not listed. */
+#define JPFS_CONTROL_NAME ".jpfs"
+/* In it: what this mount is, serves and has done, as JSON. */
+#define JPFS_STATUS_NAME "status.json"
+
+/* Extended attributes of a conversation directory. */
+#define JPFS_XATTR_ID "user.jpfs.id"		 /* decimal digits */
+#define JPFS_XATTR_PRESENCE "user.jpfs.presence" /* "projected" or "workspace-only" */
