@@ -1,0 +1,116 @@
+/*
+ * jp's check of a conversation's files, byte for byte. See validity.h.
+ *
+ * What this says decides what becomes durable, and jp throws away what it does not like, so the
+ * two must agree. Where they cannot be made to agree cheaply this one is the stricter: jp's
+ * generated reader also takes a two-element array for an event, and this one does not. No program
+ * writes that, and what is refused here stays where it was written, as a draft.
+ */
+#include "core/validity.h"
+
+#include "core/json_lexer.h"
+
+#include <string.h>
+
+enum {
+	READ_BYTES = 64 * 1024,
+	EVENT_DEPTH = 1, /* elements of the outermost array */
+	KEY_DEPTH = 2,   /* their own keys */
+};
+
+enum event_keys {
+	HAS_TIMESTAMP = 1 << 0,
+	HAS_TYPE = 1 << 1,
+};
+
+struct check {
+	unsigned keys; /* of the event being read */
+};
+
+static int see_key(struct check *check, const char *key, size_t size)
+{
+	static const struct {
+		const char *name;
+		unsigned flag;
+	} wanted[] = {
+		{"timestamp", HAS_TIMESTAMP},
+		{"type", HAS_TYPE},
+	};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if (size != strlen(wanted[i].name) || memcmp(key, wanted[i].name, size) != 0)
+			continue;
+		if ((check->keys & wanted[i].flag) != 0)
+			return -EBADMSG;
+		check->keys |= wanted[i].flag;
+	}
+	return 0;
+}
+
+static int check_event_token(void *context, const struct jp_json_token *token)
+{
+	struct check *check = context;
+
+	if (token->depth == KEY_DEPTH)
+		return token->kind == JP_JSON_KEY ? see_key(check, token->key, token->key_size) : 0;
+	if (token->kind == JP_JSON_END) {
+		if (token->depth == EVENT_DEPTH && check->keys != (HAS_TIMESTAMP | HAS_TYPE))
+			return -EBADMSG;
+		return 0;
+	}
+	if (token->depth == EVENT_DEPTH) {
+		check->keys = 0;
+		return token->kind == JP_JSON_OBJECT ? 0 : -EBADMSG;
+	}
+	return token->kind == JP_JSON_ARRAY ? 0 : -EBADMSG;
+}
+
+static void init_lexer(struct jp_json_lexer *lexer, enum jp_managed which, struct check *check)
+{
+	if (which == JP_EVENTS)
+		jp_json_lexer_init(lexer, check_event_token, check, KEY_DEPTH);
+	else
+		jp_json_lexer_init(lexer, NULL, NULL, 0);
+}
+
+int jp_validity_of_text(enum jp_managed which, const char *text, size_t size)
+{
+	struct check check = {0};
+	cleanup_json_lexer struct jp_json_lexer lexer;
+	int r;
+
+	init_lexer(&lexer, which, &check);
+	r = jp_json_lexer_feed(&lexer, text, size);
+	if (r == 0)
+		r = jp_json_lexer_finish(&lexer);
+	return r == 0; /* without memory too the answer is no: nothing is lost by it */
+}
+
+int jp_validity_of_file(enum jp_managed which, int fd)
+{
+	struct check check = {0};
+	cleanup_json_lexer struct jp_json_lexer lexer;
+	cleanup_free char *piece = malloc(READ_BYTES);
+	off_t offset = 0;
+	int r;
+
+	init_lexer(&lexer, which, &check);
+	if (piece == NULL)
+		return -ENOMEM;
+	for (;;) {
+		ssize_t n = pread(fd, piece, READ_BYTES, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		r = n == 0 ? jp_json_lexer_finish(&lexer)
+			   : jp_json_lexer_feed(&lexer, piece, (size_t)n);
+		if (n == 0 || r < 0)
+			break;
+		offset += n;
+	}
+	if (r == -EBADMSG)
+		return 0;
+	return r < 0 ? r : 1;
+}
