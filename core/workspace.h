@@ -9,15 +9,14 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/error.h"
+#include "core/workspace_id.h"
 
 #include <stdbool.h>
 
-#define JP_WORKSPACE_ID_CHARACTERS 5
-
 struct jp_workspace {
 	char *root_path; /* absolute, symbolic links resolved, for messages; owned */
-	int root_fd;	 /* the directory that holds .jp; O_PATH; owned */
-	int jp_fd;	 /* .jp; O_RDONLY; owned */
+	int root_fd;     /* the directory that holds .jp; O_PATH; owned */
+	int jp_fd;       /* .jp; O_RDONLY; owned */
 	char id[JP_WORKSPACE_ID_CHARACTERS + 1]; /* empty when .jp/.id is missing */
 };
 
@@ -60,7 +59,8 @@ must_check int jp_workspace_open_conversations(const struct jp_workspace *worksp
 /* Close and free what it holds. Any state, also all zeros and after an earlier release. */
 void jp_workspace_release(struct jp_workspace *workspace);
 
-/* The root directory's own name, which names a new silo; "" for "/". Borrowed from the workspace. */
+/* The root directory's own name, which names a new silo; "" for "/". Borrowed from the workspace.
+ */
 const char *jp_workspace_slug(const struct jp_workspace *workspace);
 
 #define cleanup_workspace __attribute__((cleanup(jp_workspace_release)))
