@@ -85,30 +85,37 @@ must_check static inline int jp_test_file(const char *data, size_t size)
 struct jp_test_dir {
 	char path[PATH_MAX];
 	int fd;
+	int parent_fd;
+	const char *name; /* in `parent_fd`; the end of `path` */
 };
 
 static inline void jp_test_dir_open(struct jp_test_dir *dir)
 {
 	const char *parent = getenv("TMPDIR");
 
+	if (parent == NULL || parent[0] == '\0')
+		parent = "/tmp";
+	(void)snprintf(dir->path, sizeof(dir->path), "%s/jpfs-test-XXXXXX", parent);
+	dir->parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir->fd = -EBADF;
-	(void)snprintf(dir->path, sizeof(dir->path), "%s/jpfs-test-XXXXXX",
-		       parent != NULL && parent[0] != '\0' ? parent : "/tmp");
 	if (mkdtemp(dir->path) != NULL)
 		dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir->fd < 0) {
+	if (dir->fd < 0 || dir->parent_fd < 0) {
 		perror(dir->path);
 		exit(EXIT_FAILURE);
 	}
+	dir->name = strrchr(dir->path, '/') + 1;
 }
 
 static inline void jp_test_dir_close(struct jp_test_dir *dir)
 {
-	int r = jp_remove_tree(AT_FDCWD, dir->path);
+	int r = jp_remove_tree(dir->parent_fd, dir->name);
 
 	if (r < 0)
 		(void)fprintf(stderr, "%s stays: %s\n", dir->path, strerror(-r));
+	CU_ASSERT_EQUAL(r, 0);
 	jp_closep(&dir->fd);
+	jp_closep(&dir->parent_fd);
 }
 
 #define cleanup_test_dir __attribute__((cleanup(jp_test_dir_close)))
