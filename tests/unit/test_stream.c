@@ -89,9 +89,10 @@ static void an_event_that_grew_is_not_an_event_appended(void)
 
 static void another_layout_errs_on_the_side_of_keeping_a_copy(void)
 {
-	CHECK_CONTAINS(0, {"[1]", "[1,2]"}, {"[1]\n", "[1,\n2]\n"}, {"[\n1]\n", "[\n1,\n2]\n"},
-		       {ONE, "[{\"type\":1}]"}, {"[\n1\n]\n\n", "[\n1,\n2\n]\n"}, {"[ ]", ONE},
-		       {"[\n]\n", ONE}, {"", ONE}, {"]", ONE}, {"[]x", ONE}, {"a[]", ONE});
+	CHECK_CONTAINS(0, {"[\n1]\n", "[\n,\n"}, {"[1]", "[1,2]"}, {"[1]\n", "[1,\n2]\n"},
+		       {"[\n1]\n", "[\n1,\n2]\n"}, {ONE, "[{\"type\":1}]"},
+		       {"[\n1\n]\n\n", "[\n1,\n2\n]\n"}, {"[ ]", ONE}, {"[\n]\n", ONE}, {"", ONE},
+		       {"]", ONE}, {"[]x", ONE}, {"a[]", ONE});
 	CHECK_CONTAINS(1, {"\n]\n", ",\nx"}); /* what is no JSON loses no bytes either */
 }
 
