@@ -18,15 +18,15 @@
 #include <stdbool.h>
 
 struct jp_silo {
-	char *path;	      /* absolute, for messages; owned */
-	int fd;		      /* the silo; owned */
+	char *path;           /* absolute, for messages; owned */
+	int fd;               /* the silo; owned */
 	int conversations_fd; /* owned */
-	int own_fd;	      /* jpfs/; owned */
-	int staging_fd;	      /* jpfs/staging/; owned */
-	int history_fd;	      /* jpfs/history/; owned */
-	int trash_fd;	      /* jpfs/trash/; owned */
+	int own_fd;           /* jpfs/; owned */
+	int staging_fd;       /* jpfs/staging/; owned */
+	int history_fd;       /* jpfs/history/; owned */
+	int trash_fd;         /* jpfs/trash/; owned */
 	int workspaces_fd;    /* jpfs/workspaces/; owned */
-	bool was_made;	      /* no silo existed for this ID: this is the ID's very first use */
+	bool was_made;        /* no silo existed for this ID: this is the ID's very first use */
 };
 
 /*

@@ -6,8 +6,9 @@
  * files into their store. So a root that is new to an existing silo needs the user's word, once.
  *
  * The roots that have it are listed in `<silo>/jpfs/allowed.json`, each by the identity of its
- * directory (device, inode, birth time where the filesystem tells) and, for people, its path.
- * A new directory at an old path is new; a directory that was moved is not.
+ * directory (device, inode, birth time where the filesystem tells), by that of the git repository
+ * that it was a worktree of when it was listed, and, for people, its path. A new directory at an
+ * old path is new; a directory that was moved is not.
  */
 #pragma once
 
@@ -26,8 +27,11 @@
  * - is a linked git worktree of the same repository as a listed root or the storage root: its
  *   `.git` file names a `worktrees/<name>` directory whose `gitdir` file names this root's `.git`
  *   back, and whose common directory (`commondir`) is the listed root's own (a `.git` directory,
- *   or a linked worktree of the same common directory, checked the same way), or
+ *   or a linked worktree of the same common directory, checked the same way), now or when it was
+ *   listed: the worktree that was allowed first may have been removed since; or
  * - is the main worktree of a repository that a listed root is a linked worktree of.
+ * The storage root counts for nothing as soon as any root is listed: jp points the link at every
+ * root that it runs in. A damaged list lists nobody; jp_trust_add() tells what is wrong with it.
  *
  * Returns: 1 it may, 0 the user has to be asked, -errno.
  */
