@@ -12,9 +12,9 @@
 
 struct jpfs_mount_options {
 	const char *fuse_options; /* for jpfs_attach(); never NULL */
-	bool read_only;		  /* nothing is changed on either side, not even reconciled */
-	bool list_control;	  /* .jpfs is listed in the root */
-	bool debug;		  /* libfuse prints every request to stderr */
+	bool read_only;           /* nothing is changed on either side, not even reconciled */
+	bool list_control;        /* .jpfs is listed in the root */
+	bool debug;               /* libfuse prints every request to stderr */
 };
 
 /*
@@ -25,9 +25,9 @@ struct jpfs_mount_options {
  *          silo       opened with make (read-only mounts too); taken over in place and changed when
  *                     jp folds the silo away; the caller still releases it
  *          lock_fd    the worktree's lock file, held; its text is kept up to date (lockfile.h)
- *          ready_fd   one byte is written when files can be used, then it is closed; -EBADF for none
- * Returns: 0 everything is on disk on both sides; -errno what could not be, and `error` says which;
- *          before the byte on ready_fd: why it could not mount.
+ *          ready_fd   one byte is written when files can be used, then it is closed; -EBADF for
+ * none Returns: 0 everything is on disk on both sides; -errno what could not be, and `error` says
+ * which; before the byte on ready_fd: why it could not mount.
  */
 must_check int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int lock_fd,
 			  int ready_fd, const struct jpfs_mount_options *options,

@@ -29,6 +29,12 @@
 		taken__;                                                                           \
 	})
 
+/* For a result that is looked at nowhere; the reason stands beside the call. */
+static inline void jp_ignore(int result)
+{
+	(void)result;
+}
+
 /* Close *fd if it is open, and leave errno alone, so that `return -errno` after it stays true. */
 static inline void jp_closep(int *fd)
 {

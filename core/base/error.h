@@ -10,7 +10,8 @@
 #include "core/base/cleanup.h"
 
 struct jp_error {
-	char message[1024]; /* what happened, to which path; no newline, control characters as '?' */
+	char message[1024]; /* what happened, to which path; no newline, control characters as '?'
+			     */
 	char remedy[512];   /* what to do next; empty when there is nothing to say */
 };
 

@@ -20,7 +20,7 @@
 
 enum {
 	COMPARE_BYTES = 64 * 1024, /* per side; fits a thread's stack twice over */
-	DEPTH_MAX = 64,		   /* levels of a tree that is copied or removed */
+	DEPTH_MAX = 64,            /* levels of a tree that is copied or removed */
 	XATTR_VALUE_BYTES_MAX = 64 * 1024,
 };
 

@@ -1,0 +1,75 @@
+/* Moving replaced versions and removed files out of the way. See history.h. */
+#include "core/history.h"
+
+#include "core/base/io.h"
+#include "core/base/sys.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int open_place(int keep_fd, uint64_t id)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "%" PRIu64, id);
+	return jp_open_or_make_dir(keep_fd, name, 0700);
+}
+
+static void format_name(const char *as, char name[NAME_MAX + 1])
+{
+	struct timespec now;
+	struct tm utc;
+	char stamp[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &utc);
+	(void)snprintf(name, NAME_MAX + 1, "%s.%09ldZ.%.200s", stamp, now.tv_nsec, as);
+	for (char *c = name; *c != '\0'; c++) {
+		if (*c == '/')
+			*c = '%';
+	}
+}
+
+static int put(int keep_fd, uint64_t id, int from_dirfd, const char *from_name, const char *as,
+	       bool move)
+{
+	cleanup_close int place = open_place(keep_fd, id);
+	char name[NAME_MAX + 1];
+	int r;
+
+	if (place < 0)
+		return place;
+	/* Another thread may take the same nanosecond: then the next one is ours. */
+	do {
+		format_name(as, name);
+		r = 0;
+		if (move &&
+		    jp_sys->renameat2(from_dirfd, from_name, place, name, RENAME_NOREPLACE) < 0)
+			r = -errno;
+		else if (!move)
+			r = jp_copy_tree(from_dirfd, from_name, place, name, NULL);
+	} while (r == -EEXIST);
+	if (move && r == -EXDEV) {
+		r = jp_copy_tree(from_dirfd, from_name, place, name, NULL);
+		if (r == 0)
+			r = jp_remove_tree(from_dirfd, from_name);
+	}
+	if (r < 0)
+		return r;
+	return jp_sys->fsync(place) < 0 ? -errno : 0;
+}
+
+int jp_keep_move(int keep_fd, uint64_t id, int from_dirfd, const char *from_name, const char *as)
+{
+	return put(keep_fd, id, from_dirfd, from_name, as, true);
+}
+
+int jp_keep_copy(int keep_fd, uint64_t id, int from_dirfd, const char *from_name, const char *as)
+{
+	return put(keep_fd, id, from_dirfd, from_name, as, false);
+}

@@ -1,0 +1,14 @@
+/*
+ * How two versions of `metadata.json` relate.
+ */
+#pragma once
+
+#include "core/base/cleanup.h"
+
+/*
+ * Whether the first version is earlier than the second: its `last_activated_at` is older. jp moves
+ * that time with every turn, so the earlier one needs no keeping.
+ *
+ * Returns: 1 earlier; 0 not, or not to be told (no such times, not JSON, absurdly large); -errno.
+ */
+must_check int jp_metadata_is_earlier(int first_fd, int second_fd);

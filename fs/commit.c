@@ -1,0 +1,619 @@
+/*
+ * From staging to the durable copy: the one path that every write takes.
+ *
+ * The bytes are synced first, with no lock held. Then, under the conversation's lock and only if
+ * they are still the same bytes, they change places with the durable file in one step
+ * (RENAME_EXCHANGE): the version that was there, whoever put it there and whenever, is then ours to
+ * keep in history or to drop, and there is no moment at which it could slip away. Last, the
+ * directory is synced.
+ *
+ * What jp would reject does not become durable. It goes to the workspace, as a draft. A
+ * conversation that has no durable copy yet gets one when it is complete, assembled in staging and
+ * put in place whole.
+ */
+#include "core/base/io.h"
+#include "core/base/sys.h"
+#include "core/durable.h"
+#include "core/history.h"
+#include "core/metadata.h"
+#include "core/stream.h"
+#include "core/validity.h"
+#include "fs/log.h"
+#include "fs/view.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A program's temporary file is stored when it has stayed this long. */
+#define TEMPORARY_MS 1000
+/* A conversation that is being made is given this long to become complete. */
+#define INCOMPLETE_MS 500
+/* A durable copy that vanished is given this long to come back. */
+#define VANISHED_MS 5000
+
+/* What one attempt works on, taken under the lock. */
+struct attempt {
+	struct jpfs_content *content;
+	uint64_t generation;
+	enum jp_managed managed;
+	bool is_durable; /* the conversation has a durable copy to commit to */
+	bool is_waiting; /* its durable copy is gone for the moment */
+};
+
+static void attempt_release(struct attempt *attempt)
+{
+	jpfs_content_unrefp(&attempt->content);
+}
+
+/* Whether nothing was written or renamed since the attempt began. */
+static bool is_unchanged(struct jpfs_entry *entry, const struct attempt *attempt)
+{
+	return entry->is_dirty && entry->home == JPFS_STAGED && !entry->is_shared &&
+	       entry->generation == attempt->generation;
+}
+
+/* ---- what was replaced ---- */
+
+int jpfs_version_is_contained(enum jp_managed managed, int old_fd, int new_fd)
+{
+	int r = jp_same_content(old_fd, new_fd);
+
+	if (r != 0)
+		return r;
+	if (managed == JP_EVENTS)
+		return jp_stream_contains(old_fd, new_fd);
+	return managed == JP_METADATA ? jp_metadata_is_earlier(old_fd, new_fd) : 0;
+}
+
+int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
+			      bool was_unseen, const char *name, int new_fd)
+{
+	struct jpfs_view *view = conversation->view;
+	enum jp_managed managed = jp_managed_from_name(path);
+	cleanup_close int displaced = -EBADF;
+	int r;
+
+	if (managed == JP_UNMANAGED) {
+		if (was_unseen)
+			return jp_keep_move(view->silo->trash_fd, conversation->id,
+					    view->staging.fd, name, path);
+		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
+	}
+	displaced = jp_open_regular(view->staging.fd, name, O_RDONLY);
+	r = displaced < 0 ? displaced : jpfs_version_is_contained(managed, displaced, new_fd);
+	if (r == 1)
+		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
+	/* Not contained, or nobody can tell: it is kept. */
+	return jp_keep_move(view->silo->history_fd, conversation->id, view->staging.fd, name, path);
+}
+
+/* ---- into the durable copy ---- */
+
+static void is_durable_now(struct jpfs_entry *entry, const struct stat *st)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+
+	free(entry->staged_name);
+	entry->staged_name = NULL;
+	entry->home = JPFS_DURABLE;
+	entry->version_ino = st->st_ino;
+	entry->was_unseen = false;
+	if (entry->managed != JP_UNMANAGED) {
+		jpfs_know_version_locked(conversation, entry->managed, st);
+		if (entry->is_linked)
+			conversation->drafts &= ~(1U << entry->managed);
+	}
+	if (entry->opens == 0)
+		jpfs_content_unrefp(&entry->content);
+	jpfs_entry_mark_clean_locked(entry);
+}
+
+static int open_durable_parent(struct jpfs_conversation *conversation, const char *path,
+			       const char **ret_name)
+{
+	char place[JPFS_PATH_BYTES];
+	const char *name;
+	int r = jpfs_durable_path_locked(conversation, path, place);
+
+	if (r == 0)
+		r = jpfs_open_parent(conversation->view->silo->conversations_fd, place, &name);
+	*ret_name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+	return r;
+}
+
+/* 0, or -EAGAIN when it was changed meanwhile. */
+static int replace_durable(struct jpfs_entry *entry, const struct attempt *attempt)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_view *view = conversation->view;
+	cleanup_close int parent = -EBADF, synced = -EBADF;
+	cleanup_free char *displaced_name = NULL;
+	const char *name;
+	bool is_displaced;
+	struct stat st;
+	int r;
+
+	pthread_mutex_lock(&conversation->lock);
+	if (!is_unchanged(entry, attempt)) {
+		pthread_mutex_unlock(&conversation->lock);
+		return -EAGAIN;
+	}
+	r = parent = open_durable_parent(conversation, entry->path, &name);
+	if (r >= 0)
+		r = jp_durable_put(&view->staging, conversation->id, entry->staged_name, parent,
+				   name, &is_displaced);
+	if (r == 0) {
+		displaced_name = is_displaced ? strdup(entry->staged_name) : NULL;
+		r = fstat(attempt->content->fd, &st) < 0 ? -errno : 0;
+	}
+	if (r == 0) {
+		bool was_unseen = entry->was_unseen;
+
+		is_durable_now(entry, &st);
+		if (displaced_name != NULL)
+			r = jpfs_dispose_of_displaced(conversation, entry->path, was_unseen,
+						      displaced_name, attempt->content->fd);
+	}
+	pthread_mutex_unlock(&conversation->lock);
+	if (r < 0)
+		return r;
+	synced = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (synced < 0 || jp_sys->fsync(synced) < 0)
+		return -errno;
+	jpfs_work_add(conversation, 0); /* now the workspace */
+	return 0;
+}
+
+/* ---- into the workspace: drafts, and conversations that are not complete ---- */
+
+static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *attempt)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_view *view = conversation->view;
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	cleanup_close int fd = -EBADF, parent = -EBADF;
+	char temporary[NAME_MAX + 1], place[JPFS_PATH_BYTES];
+	const char *name;
+	struct stat st;
+	int r;
+
+	jpfs_view_temporary_name(view, temporary);
+	fd = jp_open_beneath(view->workspace_fd, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		return fd;
+	r = jp_copy_content(attempt->content->fd, fd);
+	if (r == 0)
+		r = jp_copy_attributes(attempt->content->fd, fd);
+	/* A draft has no other home: it is synced like anything durable. */
+	if (r == 0 && (jp_sys->fsync(fd) < 0 || fstat(fd, &st) < 0))
+		r = -errno;
+
+	held = jp_lock(&conversation->lock);
+	if (r == 0 &&
+	    (!is_unchanged(entry, attempt) || !entry->is_linked || !conversation->in_view))
+		r = -EAGAIN;
+	if (r == 0) {
+		jpfs_workspace_path(conversation, "", place);
+		if (jp_sys->mkdirat(view->workspace_fd, place, 0777 & ~view->umask) < 0 &&
+		    errno != EEXIST)
+			r = -errno;
+	}
+	if (r == 0) {
+		jpfs_workspace_path(conversation, entry->path, place);
+		r = parent = jpfs_open_parent(view->workspace_fd, place, &name);
+	}
+	if (r >= 0)
+		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno
+											  : 0;
+	if (r < 0) {
+		(void)jp_sys->unlinkat(view->workspace_fd, temporary, 0); /* staging still has it */
+		return r;
+	}
+	(void)jp_sys->unlinkat(view->staging.fd, entry->staged_name, 0); /* the workspace has it */
+	free(entry->staged_name);
+	entry->staged_name = NULL;
+	entry->home = JPFS_WORKSPACE;
+	entry->version_ino = st.st_ino;
+	if (entry->managed != JP_UNMANAGED && attempt->is_durable)
+		conversation->drafts |= 1U << entry->managed;
+	jpfs_note_remove(&conversation->added, entry->path);
+	if (entry->opens == 0)
+		jpfs_content_unrefp(&entry->content);
+	jpfs_entry_mark_clean_locked(entry);
+	return 0;
+}
+
+/* A version that jp would reject and that has no place in the view any more. */
+static int keep_invalid(struct jpfs_entry *entry, const struct attempt *attempt)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	int r = 0;
+
+	if (!is_unchanged(entry, attempt))
+		return -EAGAIN;
+	if (entry->managed != JP_UNMANAGED)
+		r = jp_keep_move(conversation->view->silo->history_fd, conversation->id,
+				 conversation->view->staging.fd, entry->staged_name, entry->path);
+	else if (jp_sys->unlinkat(conversation->view->staging.fd, entry->staged_name, 0) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	free(entry->staged_name);
+	entry->staged_name = NULL;
+	jpfs_entry_mark_clean_locked(entry);
+	return 0;
+}
+
+/* ---- a conversation's first durable copy ---- */
+
+static bool is_valid_here(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	cleanup_object struct jpfs_object *object = NULL;
+	cleanup_content struct jpfs_content *content = NULL;
+	struct jpfs_entry *entry;
+
+	if (jpfs_entry_lookup_locked(conversation, jp_managed_name(which), &entry) < 0)
+		return which == JP_BASE_CONFIG;
+	object = &entry->object;
+	if (entry->is_dirty && entry->ended_ms == 0)
+		return false;
+	return S_ISREG(entry->type) && jpfs_entry_content_locked(entry, &content) == 0 &&
+	       jp_validity_of_file(which, content->fd) == 1;
+}
+
+static bool is_ready_for_import(struct jpfs_conversation *conversation)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if (!is_valid_here(conversation, (enum jp_managed)i))
+			return false;
+	}
+	return true;
+}
+
+/* Put what is staged over the copy of what the workspace has. */
+static int add_staged(struct jpfs_conversation *conversation, int copy_fd)
+{
+	struct jpfs_view *view = conversation->view;
+
+	for (struct jpfs_entry *entry = conversation->dirty; entry != NULL;
+	     entry = entry->next_dirty) {
+		cleanup_content struct jpfs_content *content = NULL;
+		cleanup_close int parent = -EBADF;
+		const char *name;
+		int r;
+
+		if (!entry->is_linked || entry->ended_ms == 0 || entry->home != JPFS_STAGED ||
+		    jp_name_is_managed_temporary(entry->path))
+			continue;
+		if (entry->is_shared) {
+			r = jpfs_entry_stage_locked(entry, true);
+			if (r < 0)
+				return r;
+		}
+		r = jpfs_entry_content_locked(entry, &content);
+		if (r < 0)
+			return r;
+		if (jp_sys->fsync(content->fd) < 0)
+			return -errno;
+		parent = jpfs_open_parent(copy_fd, entry->path, &name);
+		if (parent < 0)
+			return parent;
+		if (jp_sys->unlinkat(parent, name, 0) < 0 && errno != ENOENT)
+			return -errno;
+		/* A link: until the whole copy is in place, staging has the bytes as well. */
+		if (jp_sys->linkat(view->staging.fd, entry->staged_name, parent, name, 0) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* What the view does not show is not part of the conversation here. */
+static int remove_hidden(struct jpfs_conversation *conversation, int copy_fd)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if ((conversation->hidden & (1U << i)) != 0 &&
+		    jp_sys->unlinkat(copy_fd, jp_managed_name((enum jp_managed)i), 0) < 0 &&
+		    errno != ENOENT)
+			return -errno;
+	}
+	for (struct jpfs_note *note = conversation->removed; note != NULL; note = note->next) {
+		cleanup_close int parent = -EBADF;
+		const char *name;
+		int r;
+
+		parent = jpfs_open_parent(copy_fd, note->path, &name);
+		r = parent < 0 ? parent : jp_remove_tree(parent, name);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
+static int assemble(struct jpfs_conversation *conversation, const char *copy_name)
+{
+	struct jpfs_view *view = conversation->view;
+	cleanup_close int parent = -EBADF, copy = -EBADF;
+	char place[JPFS_PATH_BYTES];
+	unsigned skipped = 0;
+	const char *name;
+	int r;
+
+	jpfs_workspace_path(conversation, "", place);
+	parent = jpfs_open_parent(view->workspace_fd, place, &name);
+	r = parent < 0 ? parent : jp_copy_tree(parent, name, view->staging.fd, copy_name, &skipped);
+	if (r == -ENOENT)
+		r = jp_sys->mkdirat(view->staging.fd, copy_name, 0700) < 0 ? -errno : 0;
+	if (r < 0)
+		return r;
+	if (skipped > 0)
+		jpfs_log(JPFS_LOG_WARNING,
+			 "%s: %u special files (FIFOs, sockets, devices) are not kept in the "
+			 "durable copy; move them elsewhere if they matter",
+			 conversation->name, skipped);
+	copy = jp_open_beneath(view->staging.fd, copy_name, O_RDONLY | O_DIRECTORY, 0);
+	if (copy < 0)
+		return copy;
+	r = remove_hidden(conversation, copy);
+	if (r == 0)
+		r = add_staged(conversation, copy);
+	if (r == 0 && jp_sys->fsync(copy) < 0)
+		r = -errno;
+	return r;
+}
+
+static int place_assembled(struct jpfs_conversation *conversation, const char *copy_name)
+{
+	struct jpfs_view *view = conversation->view;
+	cleanup_close int archive = -EBADF;
+	int parent = view->silo->conversations_fd;
+
+	if (conversation->is_archived) {
+		archive = jp_open_or_make_dir(parent, JP_ARCHIVE_NAME, 0700);
+		if (archive < 0)
+			return archive;
+		parent = archive;
+	}
+	if (jp_sys->renameat2(view->staging.fd, copy_name, parent, conversation->name,
+			      RENAME_NOREPLACE) < 0)
+		return -errno;
+	jp_dir_index_expire(view->durable_index);
+	return jp_sys->fsync(parent) < 0 ? -errno : 0;
+}
+
+/* The entries in memory follow their bytes. */
+static int follow_import(struct jpfs_conversation *conversation)
+{
+	struct jpfs_view *view = conversation->view;
+	struct jpfs_entry *entry, *next;
+
+	for (entry = conversation->entries; entry != NULL; entry = next) {
+		cleanup_object struct jpfs_object *object = NULL;
+		char place[JPFS_PATH_BYTES];
+		struct stat st;
+
+		next = entry->next;
+		if (!entry->is_linked || !S_ISREG(entry->type) ||
+		    (entry->home != JPFS_WORKSPACE && entry->home != JPFS_STAGED) ||
+		    (entry->home == JPFS_STAGED && entry->ended_ms == 0) ||
+		    !jpfs_object_try_ref(&entry->object))
+			continue;
+		object = &entry->object;
+		if (jpfs_durable_path_locked(conversation, entry->path, place) < 0 ||
+		    fstatat(view->silo->conversations_fd, place, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (entry->staged_name != NULL)
+			(void)jp_sys->unlinkat(view->staging.fd, entry->staged_name, 0);
+		is_durable_now(entry, &st);
+	}
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		char place[JPFS_PATH_BYTES];
+		struct stat st;
+
+		if (jpfs_durable_path_locked(conversation, jp_managed_name((enum jp_managed)i),
+					     place) == 0 &&
+		    fstatat(view->silo->conversations_fd, place, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			jpfs_know_version_locked(conversation, (enum jp_managed)i, &st);
+	}
+	return 0;
+}
+
+int jpfs_import(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_view *view = conversation->view;
+	char copy_name[NAME_MAX + 1], place[JPFS_PATH_BYTES];
+	int r;
+
+	if (jpfs_durable_path_locked(conversation, "", place) == 0)
+		return 0;
+	if (!conversation->in_view || !is_ready_for_import(conversation))
+		return -EBADMSG;
+	jp_staging_name(&view->staging, conversation->id, "import", copy_name);
+	r = assemble(conversation, copy_name);
+	if (r == 0)
+		r = place_assembled(conversation, copy_name);
+	if (r < 0) {
+		/* The workspace and staging still have everything. */
+		jp_ignore(jp_remove_tree(view->staging.fd, copy_name));
+		return r == -EEXIST || r == -ENOTEMPTY ? -EAGAIN : r;
+	}
+	conversation->drafts = 0;
+	conversation->vanished_ms = 0;
+	jpfs_work_add(conversation, 0);
+	return follow_import(conversation);
+}
+
+/* ---- one entry ---- */
+
+static int begin(struct jpfs_entry *entry, struct attempt *ret)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
+	char place[JPFS_PATH_BYTES];
+	struct stat st;
+	int r;
+
+	if (!entry->is_dirty || entry->home != JPFS_STAGED)
+		return -EALREADY;
+	if (entry->is_shared) {
+		r = jpfs_entry_stage_locked(entry, true);
+		if (r < 0)
+			return r;
+	}
+	r = jpfs_entry_content_locked(entry, &ret->content);
+	if (r < 0)
+		return r;
+	ret->generation = entry->generation;
+	ret->managed = entry->managed;
+	if (conversation->was_durable)
+		jp_ignore(
+			jpfs_durable_stat_locked(conversation, JP_EVENTS, &st)); /* still whole? */
+	ret->is_waiting = conversation->vanished_ms != 0 &&
+			  jpfs_now_ms() - conversation->vanished_ms < VANISHED_MS;
+	r = jpfs_durable_path_locked(conversation, "", place);
+	ret->is_durable = r == 0;
+	return r == -ENOENT ? 0 : r;
+}
+
+static int commit_without_durable(struct jpfs_entry *entry, const struct attempt *attempt,
+				  bool for_fsync, bool force)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	int r = jpfs_import(conversation);
+	int64_t age;
+
+	if (r != -EBADMSG)
+		return r;
+	if (for_fsync)
+		return jp_sys->fsync(attempt->content->fd) < 0 ? -errno : 0;
+	if (!entry->is_linked || !conversation->in_view)
+		return keep_invalid(entry, attempt);
+	age = jpfs_now_ms() - entry->ended_ms;
+	if (!force && age < INCOMPLETE_MS)
+		return -EAGAIN;
+	return put_in_workspace(entry, attempt);
+}
+
+static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
+{
+	__attribute__((cleanup(attempt_release))) struct attempt attempt = {0};
+	int r = begin(entry, &attempt);
+
+	if (r == -EALREADY)
+		return 0;
+	if (r < 0)
+		return r;
+	if (attempt.is_waiting && attempt.managed != JP_UNMANAGED && !force)
+		return for_fsync && jp_sys->fsync(attempt.content->fd) < 0 ? -errno
+		       : for_fsync                                         ? 0
+									   : -EAGAIN;
+	if (jp_name_is_managed_temporary(entry->path)) {
+		if (for_fsync)
+			return jp_sys->fsync(attempt.content->fd) < 0 ? -errno : 0;
+		return force ? put_in_workspace(entry, &attempt) : -EAGAIN;
+	}
+	if (!attempt.is_durable)
+		return commit_without_durable(entry, &attempt, for_fsync, force);
+	if (attempt.managed != JP_UNMANAGED) {
+		r = jp_validity_of_file(attempt.managed, attempt.content->fd);
+		if (r < 0)
+			return r;
+		if (r == 0 && for_fsync) /* half of an edit, perhaps: decided when it is closed */
+			return jp_sys->fsync(attempt.content->fd) < 0 ? -errno : 0;
+		if (r == 0 && entry->is_linked && entry->conversation->in_view)
+			return put_in_workspace(entry, &attempt);
+		if (r == 0)
+			return keep_invalid(entry, &attempt);
+	}
+	if (jp_sys->fsync(attempt.content->fd) < 0)
+		return -errno;
+	return replace_durable(entry, &attempt);
+}
+
+int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
+{
+	int r = -EAGAIN;
+
+	/* A file that is written faster than it can be synced is synced as it is in the end. */
+	for (int tries = 0; tries < 8 && r == -EAGAIN; tries++)
+		r = commit_once(entry, for_fsync, false);
+	if (r == -EAGAIN && for_fsync) {
+		cleanup_content struct jpfs_content *content = NULL;
+
+		pthread_mutex_lock(&entry->conversation->lock);
+		r = jpfs_entry_content_locked(entry, &content);
+		pthread_mutex_unlock(&entry->conversation->lock);
+		if (r == 0 && jp_sys->fsync(content->fd) < 0)
+			r = -errno;
+	}
+	return r;
+}
+
+/* The first dirty entry after `*position` that is due; a new reference. */
+static struct jpfs_entry *next_due(struct jpfs_conversation *conversation, bool force,
+				   unsigned *position, int64_t *wait_ms)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_entry *entry = conversation->dirty;
+	int64_t now = jpfs_now_ms();
+
+	for (unsigned i = 0; i < *position && entry != NULL; i++)
+		entry = entry->next_dirty;
+	for (; entry != NULL; entry = entry->next_dirty, (*position)++) {
+		bool is_temporary = jp_name_is_temporary(entry->path);
+		int64_t due = entry->ended_ms + (is_temporary ? TEMPORARY_MS : 0);
+
+		if (!force && entry->ended_ms == 0)
+			continue; /* its end will call */
+		if (!force && jp_name_is_managed_temporary(entry->path))
+			continue; /* waits for its rename */
+		if (!force && due > now) {
+			if (*wait_ms < 0 || due - now < *wait_ms)
+				*wait_ms = due - now;
+			continue;
+		}
+		return (struct jpfs_entry *)jpfs_object_ref(&entry->object);
+	}
+	return NULL;
+}
+
+int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
+			     int64_t *ret_wait_ms)
+{
+	unsigned position = 0;
+	int failure = 0;
+
+	*ret_wait_ms = -1;
+	for (;;) {
+		cleanup_object struct jpfs_object *object = NULL;
+		struct jpfs_entry *entry = next_due(conversation, force, &position, ret_wait_ms);
+		int r;
+
+		if (entry == NULL)
+			return failure;
+		object = &entry->object;
+		if (force && entry->ended_ms == 0)
+			entry->ended_ms = jpfs_now_ms();
+		r = commit_once(entry, false, force);
+		if (r == 0)
+			continue; /* it left the list: the next one is at this position */
+		pthread_mutex_lock(&conversation->lock);
+		position += entry->is_dirty ? 1 : 0; /* another thread may have done it */
+		pthread_mutex_unlock(&conversation->lock);
+		if (r == -EAGAIN) {
+			if (*ret_wait_ms < 0 || *ret_wait_ms > 100)
+				*ret_wait_ms = 100;
+		} else if (failure == 0) {
+			failure = r;
+			jpfs_view_fail(conversation->view,
+				       "nothing is lost: it is tried again, and the version before "
+				       "stands; make room or restore access",
+				       "%s/%s cannot be stored in %s: %s", conversation->name,
+				       entry->path, conversation->view->silo->path,
+				       strerrordesc_np(-r));
+		}
+	}
+}

@@ -1,0 +1,446 @@
+/*
+ * One conversation: where its durable copy is, whether that copy is whole, what is shown of it.
+ *
+ * jp and others change the durable copy directly, and they do it while it is served. Most of them
+ * put a new version in place by rename, and the next lookup shows it. But `jp conversation edit`
+ * ends by deleting the durable directory and copying the workspace's files, which it reads through
+ * this view, back over it. So a version that was not met before is accepted only when the whole
+ * durable copy is there and valid; until then the last accepted versions go on being served, from
+ * pins (hard links made when a version was accepted that the workspace did not have yet) or from
+ * the workspace.
+ */
+#include "core/base/io.h"
+#include "core/base/sys.h"
+#include "core/validity.h"
+#include "fs/log.h"
+#include "fs/view.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* How long a conversation that is on its way in or out is left out of the listing. */
+#define SETTLE_MS 3000
+/* How long a durable copy may be gone before the conversation is the workspace's alone. */
+#define VANISHED_MS 5000
+
+/* ---- notes: paths to remember ---- */
+
+struct jpfs_note *jpfs_note_find(struct jpfs_note *notes, const char *path)
+{
+	while (notes != NULL && strcmp(notes->path, path) != 0)
+		notes = notes->next;
+	return notes;
+}
+
+int jpfs_note_add(struct jpfs_note **notes, const char *path)
+{
+	struct jpfs_note *note = jpfs_note_find(*notes, path);
+
+	if (note == NULL) {
+		size_t bytes = strlen(path) + 1;
+
+		note = malloc(sizeof(*note) + bytes);
+		if (note == NULL)
+			return -ENOMEM;
+		memcpy(note->path, path, bytes);
+		note->next = *notes;
+		*notes = note;
+	}
+	note->since_ms = jpfs_now_ms();
+	return 0;
+}
+
+void jpfs_note_remove(struct jpfs_note **notes, const char *path)
+{
+	for (struct jpfs_note **link = notes; *link != NULL; link = &(*link)->next) {
+		if (strcmp((*link)->path, path) == 0) {
+			struct jpfs_note *note = *link;
+
+			*link = note->next;
+			free(note);
+			return;
+		}
+	}
+}
+
+void jpfs_notes_free(struct jpfs_note **notes)
+{
+	while (*notes != NULL) {
+		struct jpfs_note *note = *notes;
+
+		*notes = note->next;
+		free(note);
+	}
+}
+
+/* ---- where it is ---- */
+
+pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
+{
+	pthread_mutex_t *held = jp_lock(&conversation->lock);
+
+	if (!conversation->is_reconciled && !conversation->view->is_read_only) {
+		int r = jpfs_converge_locked(conversation);
+
+		/* Either way it is served; the background tries again. */
+		if (r < 0)
+			jpfs_view_fail(conversation->view, "it is tried again in a moment",
+				       "%s: the two sides could not be brought together: %s",
+				       conversation->name, strerrordesc_np(-r));
+		conversation->is_reconciled = true;
+	}
+	return held;
+}
+
+void jpfs_workspace_path(const struct jpfs_conversation *conversation, const char *path,
+			 char ret[JPFS_PATH_BYTES])
+{
+	(void)snprintf(ret, JPFS_PATH_BYTES, "%s%s%s%s",
+		       conversation->is_archived ? JP_ARCHIVE_NAME "/" : "", conversation->name,
+		       path[0] != '\0' ? "/" : "", path);
+}
+
+int jpfs_durable_path_locked(struct jpfs_conversation *conversation, const char *path,
+			     char ret[JPFS_PATH_BYTES])
+{
+	struct jpfs_view *view = conversation->view;
+	char directory[JP_CONVERSATION_PATH_BYTES];
+	int r = jp_dir_index_find(view->durable_index, conversation->id, directory, NULL);
+
+	if (r == -ENOENT) {
+		jpfs_view_follow_silo(view);
+		r = jp_dir_index_find(view->durable_index, conversation->id, directory, NULL);
+	}
+	if (r < 0)
+		return r;
+	(void)snprintf(ret, JPFS_PATH_BYTES, "%s%s%s", directory, path[0] != '\0' ? "/" : "", path);
+	return 0;
+}
+
+/* ---- versions of managed files ---- */
+
+bool jpfs_version_matches(const struct jpfs_version *version, const struct stat *st)
+{
+	return version->ino == st->st_ino && version->mtime_ns == jp_mtime_ns(st) &&
+	       version->size == st->st_size;
+}
+
+void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			      const struct stat *st)
+{
+	if (!jpfs_version_matches(&conversation->known[which], st))
+		conversation->same[which] = (struct jpfs_version){0};
+	conversation->known[which] =
+		(struct jpfs_version){st->st_ino, jp_mtime_ns(st), st->st_size};
+	conversation->durable_files |= 1U << which;
+	conversation->was_durable = true;
+}
+
+void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	if (conversation->pins[which] == NULL)
+		return;
+	(void)jp_sys->unlinkat(conversation->view->staging.fd, conversation->pins[which], 0);
+	free(conversation->pins[which]);
+	conversation->pins[which] = NULL;
+}
+
+void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	struct jpfs_view *view = conversation->view;
+	char path[JPFS_PATH_BYTES], name[NAME_MAX + 1];
+
+	if (view->is_read_only ||
+	    jpfs_durable_path_locked(conversation, jp_managed_name(which), path) < 0)
+		return;
+	jp_staging_name(&view->staging, conversation->id, jp_managed_name(which), name);
+	/* Without links (an odd filesystem) the projection, a moment later, is what remains. */
+	if (jp_sys->linkat(view->silo->conversations_fd, path, view->staging.fd, name, 0) < 0)
+		return;
+	jpfs_unpin_locked(conversation, which);
+	conversation->pins[which] = strdup(name);
+	if (conversation->pins[which] == NULL)
+		(void)jp_sys->unlinkat(view->staging.fd, name, 0);
+}
+
+static int stat_durable(struct jpfs_conversation *conversation, enum jp_managed which,
+			struct stat *ret)
+{
+	char path[JPFS_PATH_BYTES];
+	int r = jpfs_durable_path_locked(conversation, jp_managed_name(which), path);
+
+	if (r < 0)
+		return r;
+	if (fstatat(conversation->view->silo->conversations_fd, path, ret, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	return S_ISREG(ret->st_mode) ? 0 : -ENOENT;
+}
+
+static bool is_valid_durable(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	cleanup_close int fd = -EBADF;
+	char path[JPFS_PATH_BYTES];
+
+	if (jpfs_durable_path_locked(conversation, jp_managed_name(which), path) < 0)
+		return false;
+	fd = jp_open_regular(conversation->view->silo->conversations_fd, path, O_RDONLY);
+	return fd >= 0 && jp_validity_of_file(which, fd) == 1;
+}
+
+/* Whether the workspace has this version already, by what jp compares. */
+static bool is_projected(struct jpfs_conversation *conversation, enum jp_managed which,
+			 const struct stat *durable)
+{
+	char path[JPFS_PATH_BYTES];
+	struct stat st;
+
+	jpfs_workspace_path(conversation, jp_managed_name(which), path);
+	return jpfs_stat_beneath(conversation->view->workspace_fd, path, &st) == 0 &&
+	       st.st_size == durable->st_size && jp_mtime_ns(&st) == jp_mtime_ns(durable);
+}
+
+/* Accept all of the durable copy, or nothing of it. */
+static bool accept_durable(struct jpfs_conversation *conversation)
+{
+	struct stat stats[JP_MANAGED_COUNT];
+	bool is_there[JP_MANAGED_COUNT];
+
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		is_there[i] = stat_durable(conversation, (enum jp_managed)i, &stats[i]) == 0;
+		if (is_there[i] && jpfs_version_matches(&conversation->known[i], &stats[i]))
+			continue;
+		if (is_there[i] && !is_valid_durable(conversation, (enum jp_managed)i))
+			return false;
+		if (!is_there[i] &&
+		    (i != JP_BASE_CONFIG || (conversation->durable_files & (1U << i)) != 0))
+			return false;
+	}
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		enum jp_managed which = (enum jp_managed)i;
+
+		if (!is_there[i] || jpfs_version_matches(&conversation->known[i], &stats[i]))
+			continue;
+		jpfs_know_version_locked(conversation, which, &stats[i]);
+		if (is_projected(conversation, which, &stats[i]))
+			continue;
+		jpfs_pin_locked(conversation, which);
+		if (!conversation->view->is_read_only)
+			jpfs_work_add(conversation, 0);
+	}
+	conversation->vanished_ms = 0;
+	return true;
+}
+
+int jpfs_durable_stat_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			     struct stat *ret)
+{
+	int64_t now = jpfs_now_ms();
+	int r = stat_durable(conversation, which, ret);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0 && conversation->vanished_ms == 0 &&
+	    jpfs_version_matches(&conversation->known[which], ret))
+		return 0;
+	if (r == -ENOENT && !conversation->was_durable)
+		return r;
+	if (r == -ENOENT && conversation->vanished_ms == 0 &&
+	    (conversation->durable_files & (1U << which)) == 0)
+		return r; /* whole, and without this file: base_config.json of the older layout */
+	if (accept_durable(conversation))
+		return stat_durable(conversation, which, ret);
+	if (conversation->vanished_ms == 0) {
+		conversation->vanished_ms = now;
+		jpfs_log(JPFS_LOG_DEBUG, "%s: the durable copy is not whole", conversation->name);
+		if (!conversation->view->is_read_only)
+			jpfs_work_add(conversation, 200);
+	} else if (now - conversation->vanished_ms > VANISHED_MS) {
+		/* It stays away: workspace only, as in jp itself; or without a base by now. */
+		char path[JPFS_PATH_BYTES];
+
+		if (jpfs_durable_path_locked(conversation, "", path) == -ENOENT) {
+			conversation->was_durable = false;
+			conversation->vanished_ms = 0;
+		}
+		conversation->durable_files &= ~(1U << JP_BASE_CONFIG);
+	}
+	return -ENOENT;
+}
+
+/* ---- what is shown ---- */
+
+bool jpfs_managed_is_visible_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_entry *entry;
+
+	if (jpfs_entry_lookup_locked(conversation, jp_managed_name(which), &entry) < 0)
+		return false;
+	object = &entry->object;
+	return true;
+}
+
+bool jpfs_conversation_is_complete_locked(struct jpfs_conversation *conversation)
+{
+	return jpfs_managed_is_visible_locked(conversation, JP_METADATA) &&
+	       jpfs_managed_is_visible_locked(conversation, JP_EVENTS);
+}
+
+void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation)
+{
+	clock_gettime(CLOCK_REALTIME, &conversation->changed);
+}
+
+void jpfs_conversation_settle_locked(struct jpfs_conversation *conversation)
+{
+	if (jpfs_conversation_is_complete_locked(conversation)) {
+		conversation->incomplete_ms = 0;
+	} else if (conversation->incomplete_ms == 0) {
+		conversation->incomplete_ms = jpfs_now_ms();
+		jpfs_work_add(conversation, SETTLE_MS + 100);
+	}
+}
+
+bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+
+	return conversation->in_view && (conversation->incomplete_ms == 0 ||
+					 jpfs_now_ms() - conversation->incomplete_ms > SETTLE_MS);
+}
+
+const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversation)
+{
+	char path[JPFS_PATH_BYTES];
+
+	return jpfs_durable_path_locked(conversation, "", path) == 0 ? "projected"
+								     : "workspace-only";
+}
+
+int jpfs_conversation_list_workspace_locked(struct jpfs_conversation *conversation,
+					    const char *path, struct jpfs_listing *listing)
+{
+	cleanup_close int fd = -EBADF;
+	cleanup_closedir DIR *dir = NULL;
+	char place[JPFS_PATH_BYTES];
+
+	jpfs_workspace_path(conversation, path, place);
+	fd = jp_open_beneath(conversation->view->workspace_fd, place, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	dir = fdopendir(fd);
+	if (dir == NULL)
+		return -errno;
+	fd = -EBADF; /* the stream has it now */
+	for (;;) {
+		char inner[JPFS_PATH_BYTES];
+		struct dirent *entry;
+		int r;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (entry == NULL)
+			return errno != 0 ? -errno : 0;
+		if (!jp_is_single_name(entry->d_name))
+			continue;
+		/* At the top, jp's own files are told of by their state, not by what lies here. */
+		if (path[0] == '\0' && (jp_managed_from_name(entry->d_name) != JP_UNMANAGED ||
+					jp_name_is_managed_temporary(entry->d_name)))
+			continue;
+		(void)snprintf(inner, sizeof(inner), "%s%s%s", path, path[0] != '\0' ? "/" : "",
+			       entry->d_name);
+		if (jpfs_note_find(conversation->removed, inner) != NULL ||
+		    jpfs_entry_live_locked(conversation, inner) != NULL ||
+		    jpfs_note_find(conversation->added, inner) != NULL)
+			continue;
+		r = jpfs_listing_add(listing, entry->d_name, entry->d_ino,
+				     (mode_t)DTTOIF(entry->d_type));
+		if (r < 0)
+			return r;
+	}
+}
+
+/* The name of a path directly beneath a directory; NULL for anything else. */
+static const char *name_beneath(const char *directory, const char *path)
+{
+	size_t length = strlen(directory);
+
+	if (length > 0) {
+		if (strncmp(path, directory, length) != 0 || path[length] != '/')
+			return NULL;
+		path += length + 1;
+	}
+	return strchr(path, '/') == NULL ? path : NULL;
+}
+
+int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *path,
+			   struct jpfs_listing *listing)
+{
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
+	int r = 0;
+
+	for (int i = 0; i < JP_MANAGED_COUNT && r == 0 && path[0] == '\0'; i++) {
+		cleanup_object struct jpfs_object *object = NULL;
+		struct jpfs_entry *entry;
+
+		if (jpfs_entry_lookup_locked(conversation, jp_managed_name((enum jp_managed)i),
+					     &entry) < 0)
+			continue;
+		object = &entry->object;
+		r = jpfs_listing_add(listing, entry->path, entry->shown_ino, entry->type);
+	}
+	/* What is in memory first: the next call leaves out what it finds here. */
+	for (struct jpfs_entry *entry = conversation->entries; entry != NULL && r == 0;
+	     entry = entry->next) {
+		const char *name = name_beneath(path, entry->path);
+
+		if (name == NULL || !entry->is_linked ||
+		    (path[0] == '\0' &&
+		     (entry->managed != JP_UNMANAGED || jp_name_is_managed_temporary(name))))
+			continue;
+		r = jpfs_listing_add(listing, name, entry->shown_ino, entry->type);
+	}
+	for (struct jpfs_note *note = conversation->added; note != NULL && r == 0;
+	     note = note->next) {
+		const char *name = name_beneath(path, note->path);
+
+		if (name != NULL && jpfs_entry_live_locked(conversation, note->path) == NULL)
+			r = jpfs_listing_add(listing, name, 0, 0);
+	}
+	return r < 0 ? r : jpfs_conversation_list_workspace_locked(conversation, path, listing);
+}
+
+int jpfs_conversation_stat(struct jpfs_conversation *conversation, struct stat *ret)
+{
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
+	struct jpfs_view *view = conversation->view;
+	char path[JPFS_PATH_BYTES];
+	int r;
+
+	jpfs_workspace_path(conversation, "", path);
+	r = jpfs_stat_beneath(view->workspace_fd, path, ret);
+	if (r == -ENOENT || (r == 0 && !S_ISDIR(ret->st_mode))) {
+		r = jpfs_durable_path_locked(conversation, "", path);
+		if (r == 0)
+			r = jpfs_stat_beneath(view->silo->conversations_fd, path, ret);
+	}
+	if (r == -ENOENT) {
+		/* Neither side has a directory yet: it is being made, or the disk is full. */
+		if (fstat(view->workspace_fd, ret) < 0)
+			return -errno;
+		ret->st_ino = conversation->id;
+		r = 0;
+	}
+	if (r < 0)
+		return r;
+	if (conversation->changed.tv_sec > ret->st_mtim.tv_sec ||
+	    (conversation->changed.tv_sec == ret->st_mtim.tv_sec &&
+	     conversation->changed.tv_nsec > ret->st_mtim.tv_nsec)) {
+		ret->st_mtim = conversation->changed;
+		ret->st_ctim = conversation->changed;
+	}
+	return 0;
+}

@@ -1,0 +1,354 @@
+/*
+ * What is in a conversation: finding it, describing it, opening its bytes.
+ *
+ * An entry in memory stands for one line of versions of one file. While nobody writes, a lookup
+ * compares what it knows with what is on disk; a durable file that was replaced gets a new entry,
+ * and the old one, no longer linked, lives on as long as somebody has it open.
+ */
+#include "core/base/io.h"
+#include "core/base/sys.h"
+#include "fs/view.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+struct jpfs_content *jpfs_content_new(int fd)
+{
+	struct jpfs_content *content = malloc(sizeof(*content));
+
+	if (content == NULL) {
+		jp_closep(&fd);
+		return NULL;
+	}
+	atomic_init(&content->refs, 1);
+	content->fd = fd;
+	return content;
+}
+
+struct jpfs_content *jpfs_content_ref(struct jpfs_content *content)
+{
+	atomic_fetch_add(&content->refs, 1);
+	return content;
+}
+
+void jpfs_content_unrefp(struct jpfs_content **content)
+{
+	if (*content != NULL && atomic_fetch_sub(&(*content)->refs, 1) == 1) {
+		jp_closep(&(*content)->fd);
+		free(*content);
+	}
+	*content = NULL;
+}
+
+/* Where the bytes of a path are, apart from what is staged. */
+struct location {
+	enum jpfs_home home;
+	struct stat st;
+};
+
+static int locate_managed(struct jpfs_conversation *conversation, enum jp_managed which,
+			  struct location *ret)
+{
+	struct jpfs_view *view = conversation->view;
+	unsigned bit = 1U << which;
+	char path[JPFS_PATH_BYTES];
+	int r = -ENOENT;
+
+	if ((conversation->hidden & bit) != 0)
+		return -ENOENT;
+	if ((conversation->drafts & bit) == 0) {
+		r = jpfs_durable_stat_locked(conversation, which, &ret->st);
+		if (r != -ENOENT) {
+			ret->home = JPFS_DURABLE;
+			return r;
+		}
+		if (conversation->pins[which] != NULL && conversation->vanished_ms != 0 &&
+		    fstatat(view->staging.fd, conversation->pins[which], &ret->st,
+			    AT_SYMLINK_NOFOLLOW) == 0) {
+			ret->home = JPFS_PINNED;
+			return 0;
+		}
+		/* A whole durable copy without this file: it has none. */
+		if (conversation->was_durable && conversation->vanished_ms == 0)
+			return -ENOENT;
+	}
+	jpfs_workspace_path(conversation, jp_managed_name(which), path);
+	r = jpfs_stat_beneath(view->workspace_fd, path, &ret->st);
+	if (r < 0)
+		return r == -ENOTDIR ? -ENOENT : r;
+	ret->home = JPFS_WORKSPACE;
+	return 0;
+}
+
+static int locate_unmanaged(struct jpfs_conversation *conversation, const char *path,
+			    struct location *ret)
+{
+	struct jpfs_view *view = conversation->view;
+	char place[JPFS_PATH_BYTES];
+	struct stat workspace_st;
+	int r;
+
+	if (jp_name_is_managed_temporary(path) ||
+	    jpfs_note_find(conversation->removed, path) != NULL)
+		return -ENOENT;
+	jpfs_workspace_path(conversation, path, place);
+	r = jpfs_stat_beneath(view->workspace_fd, place, &workspace_st);
+	if (r == -ENOTDIR || r == -ELOOP)
+		r = -ENOENT;
+	if (r < 0 && (r != -ENOENT || jpfs_note_find(conversation->added, path) == NULL))
+		return r;
+	if (jpfs_durable_path_locked(conversation, path, place) == 0 &&
+	    fstatat(view->silo->conversations_fd, place, &ret->st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (r < 0 || (ret->st.st_mode & S_IFMT) == (workspace_st.st_mode & S_IFMT))) {
+		ret->home = JPFS_DURABLE;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	ret->home = JPFS_WORKSPACE;
+	ret->st = workspace_st;
+	return 0;
+}
+
+static int locate(struct jpfs_conversation *conversation, const char *path, enum jp_managed managed,
+		  struct location *ret)
+{
+	return managed != JP_UNMANAGED ? locate_managed(conversation, managed, ret)
+				       : locate_unmanaged(conversation, path, ret);
+}
+
+/* What the workspace's file says, when it is a projection of this version: git compares inode
+ * numbers and times, and finds them unchanged by mounting and unmounting. */
+static bool stat_projection(struct jpfs_conversation *conversation, const char *path,
+			    enum jp_managed managed, const struct stat *durable, struct stat *ret)
+{
+	char place[JPFS_PATH_BYTES];
+
+	jpfs_workspace_path(conversation, path, place);
+	if (jpfs_stat_beneath(conversation->view->workspace_fd, place, ret) < 0 ||
+	    ((ret->st_mode ^ durable->st_mode) & S_IFMT) != 0 || ret->st_size != durable->st_size)
+		return false;
+	if (jp_mtime_ns(ret) == jp_mtime_ns(durable))
+		return true;
+	return managed != JP_UNMANAGED && jpfs_version_matches(&conversation->same[managed], ret);
+}
+
+struct jpfs_entry *jpfs_entry_live_locked(struct jpfs_conversation *conversation, const char *path)
+{
+	for (struct jpfs_entry *entry = conversation->entries; entry != NULL; entry = entry->next) {
+		if (entry->is_linked && strcmp(entry->path, path) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+int jpfs_entry_new_locked(struct jpfs_conversation *conversation, const char *path, mode_t type,
+			  enum jpfs_home home, struct jpfs_entry **ret)
+{
+	struct jpfs_entry *entry = calloc(1, sizeof(*entry));
+
+	if (entry == NULL)
+		return -ENOMEM;
+	entry->path = strdup(path);
+	if (entry->path == NULL) {
+		free(entry);
+		return -ENOMEM;
+	}
+	jpfs_object_init(conversation->view, &entry->object, JPFS_ENTRY);
+	jpfs_object_ref(&conversation->object);
+	entry->conversation = conversation;
+	entry->managed = jp_managed_from_name(path);
+	entry->type = type & S_IFMT;
+	entry->is_linked = true;
+	entry->home = home;
+	entry->next = conversation->entries;
+	conversation->entries = entry;
+	*ret = entry;
+	return 0;
+}
+
+void jpfs_entry_orphan_locked(struct jpfs_entry *entry)
+{
+	cleanup_content struct jpfs_content *content = NULL;
+
+	/* Whoever has it open goes on with these bytes: get hold of them while there is a name. */
+	if (entry->opens > 0 && entry->content == NULL &&
+	    jpfs_entry_content_locked(entry, &content) < 0)
+		content = NULL; /* the bytes are gone already: later reads say ESTALE */
+	entry->is_linked = false;
+}
+
+/* Whether an entry in memory still tells the truth about its path. */
+static bool is_current(struct jpfs_entry *entry, const struct location *location)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+
+	if (((location->st.st_mode ^ entry->type) & S_IFMT) != 0)
+		return false;
+	if (S_ISDIR(entry->type))
+		return true;
+	if (location->home == JPFS_DURABLE)
+		return entry->home == JPFS_DURABLE && entry->version_ino == location->st.st_ino;
+	/* The durable copy vanished under it: the same version, from where it can still be had. */
+	if (entry->home == JPFS_DURABLE && conversation->vanished_ms != 0 &&
+	    entry->managed != JP_UNMANAGED)
+		return true;
+	return entry->home == location->home &&
+	       (entry->home != JPFS_WORKSPACE || entry->version_ino == location->st.st_ino);
+}
+
+int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char *path,
+			     struct jpfs_entry **ret)
+{
+	enum jp_managed managed = jp_managed_from_name(path);
+	struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, path);
+	struct location location;
+	struct stat projection;
+	int r;
+
+	if (entry != NULL && entry->home == JPFS_STAGED && jpfs_object_try_ref(&entry->object)) {
+		*ret = entry;
+		return 0;
+	}
+	r = locate(conversation, path, managed, &location);
+	if (entry != NULL && (r < 0 || !is_current(entry, &location))) {
+		jpfs_entry_orphan_locked(entry);
+		entry = NULL;
+	}
+	if (r < 0)
+		return r;
+	if (entry != NULL && jpfs_object_try_ref(&entry->object)) {
+		if (entry->home != location.home) {
+			entry->home = location.home;
+			entry->version_ino = location.st.st_ino;
+		}
+		*ret = entry;
+		return 0;
+	}
+	if (entry != NULL)
+		entry->is_linked = false; /* its last reference is just going */
+	r = jpfs_entry_new_locked(conversation, path, location.st.st_mode, location.home, &entry);
+	if (r < 0)
+		return r;
+	entry->version_ino = location.st.st_ino;
+	entry->shown_ino = location.st.st_ino;
+	if (location.home == JPFS_DURABLE &&
+	    stat_projection(conversation, path, managed, &location.st, &projection))
+		entry->shown_ino = projection.st_ino;
+	*ret = entry;
+	return 0;
+}
+
+int jpfs_entry_place_locked(struct jpfs_entry *entry, int *ret_root_fd,
+			    char ret_path[JPFS_PATH_BYTES])
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_view *view = conversation->view;
+	const char *name = entry->staged_name;
+
+	switch (entry->home) {
+	case JPFS_DURABLE:
+		*ret_root_fd = view->silo->conversations_fd;
+		return jpfs_durable_path_locked(conversation, entry->path, ret_path);
+	case JPFS_WORKSPACE:
+		*ret_root_fd = view->workspace_fd;
+		jpfs_workspace_path(conversation, entry->path, ret_path);
+		return 0;
+	case JPFS_PINNED:
+		name = conversation->pins[entry->managed];
+		break;
+	case JPFS_STAGED:
+		break;
+	}
+	if (name == NULL)
+		return -ESTALE;
+	*ret_root_fd = view->staging.fd;
+	(void)snprintf(ret_path, JPFS_PATH_BYTES, "%s", name);
+	return 0;
+}
+
+int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
+{
+	char path[JPFS_PATH_BYTES];
+	struct stat projection;
+	int root_fd, r;
+
+	if (entry->content != NULL) {
+		if (fstat(entry->content->fd, ret) < 0)
+			return -errno;
+	} else {
+		r = jpfs_entry_place_locked(entry, &root_fd, path);
+		if (r == 0)
+			r = jpfs_stat_beneath(root_fd, path, ret);
+		if (r < 0)
+			return r == -ENOENT && !entry->is_linked ? -ESTALE : r;
+		if (S_ISREG(entry->type) && entry->home == JPFS_DURABLE && entry->is_linked &&
+		    ret->st_ino != entry->version_ino)
+			return -ESTALE; /* replaced; the next lookup shows by what */
+	}
+	if (entry->home == JPFS_DURABLE && entry->is_linked &&
+	    stat_projection(entry->conversation, entry->path, entry->managed, ret, &projection)) {
+		ret->st_mtim = projection.st_mtim;
+		ret->st_ctim = projection.st_ctim;
+	}
+	if (entry->shown_ino == 0)
+		entry->shown_ino = ret->st_ino;
+	ret->st_ino = entry->shown_ino;
+	/* Links that history and pins hold are nobody's business here. */
+	if (!S_ISDIR(ret->st_mode))
+		ret->st_nlink = entry->is_linked ? 1 : 0;
+	return 0;
+}
+
+int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret)
+{
+	cleanup_close int fd = -EBADF;
+	char path[JPFS_PATH_BYTES];
+	struct jpfs_content *content;
+	struct stat st;
+	int root_fd, r;
+
+	if (entry->content != NULL) {
+		*ret = jpfs_content_ref(entry->content);
+		return 0;
+	}
+	r = jpfs_entry_place_locked(entry, &root_fd, path);
+	if (r < 0)
+		return r;
+	fd = jp_open_regular(root_fd, path, entry->home == JPFS_STAGED ? O_RDWR : O_RDONLY);
+	if (fd < 0)
+		return fd == -ENOENT ? -ESTALE : fd;
+	if (entry->home == JPFS_DURABLE && (fstat(fd, &st) < 0 || st.st_ino != entry->version_ino))
+		return -ESTALE;
+	content = jpfs_content_new(TAKE_FD(fd));
+	if (content == NULL)
+		return -ENOMEM;
+	/* Kept only while somebody needs it: a descriptor for each file ever read would be many. */
+	if (entry->opens > 0)
+		entry->content = jpfs_content_ref(content);
+	*ret = content;
+	return 0;
+}
+
+int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_close int parent = -EBADF;
+	char path[JPFS_PATH_BYTES];
+	const char *name;
+	ssize_t n;
+	int root_fd, r;
+
+	r = jpfs_entry_place_locked(entry, &root_fd, path);
+	if (r < 0)
+		return r;
+	parent = jpfs_open_parent(root_fd, path, &name);
+	if (parent < 0)
+		return parent;
+	n = readlinkat(parent, name, buffer, size - 1);
+	if (n < 0)
+		return -errno;
+	buffer[n] = '\0';
+	return 0;
+}

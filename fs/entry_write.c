@@ -1,0 +1,421 @@
+/*
+ * Bytes on their way in.
+ *
+ * The first change to a file copies it to staging; from then on the entry's bytes are there, and
+ * everybody who looks through the mount sees them. When the writer closes, the entry has ended and
+ * is queued for commit.c. A version that turns out to be what the durable copy holds already is
+ * dropped at that moment, before close(2) returns: nobody sees the time of modification move twice.
+ */
+#include "core/base/io.h"
+#include "core/base/sys.h"
+#include "fs/log.h"
+#include "fs/view.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How long a program's temporary file must have stayed to be stored like any other. */
+#define TEMPORARY_MS 1000
+
+void jpfs_entry_mark_dirty_locked(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+
+	if (entry->is_dirty)
+		return;
+	jpfs_object_ref(&entry->object);
+	entry->is_dirty = true;
+	entry->next_dirty = NULL;
+	*conversation->dirty_end = entry;
+	conversation->dirty_end = &entry->next_dirty;
+}
+
+/* No longer waiting to be committed. The caller has a reference of its own. */
+void jpfs_entry_mark_clean_locked(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_entry **link = &conversation->dirty;
+
+	if (!entry->is_dirty)
+		return;
+	while (*link != entry)
+		link = &(*link)->next_dirty;
+	*link = entry->next_dirty;
+	if (conversation->dirty_end == &entry->next_dirty)
+		conversation->dirty_end = link;
+	entry->next_dirty = NULL;
+	entry->is_dirty = false;
+	jpfs_object_unref(&entry->object);
+}
+
+static void forget_staged(struct jpfs_entry *entry)
+{
+	if (entry->staged_name == NULL)
+		return;
+	(void)jp_sys->unlinkat(entry->conversation->view->staging.fd, entry->staged_name, 0);
+	free(entry->staged_name);
+	entry->staged_name = NULL;
+	entry->is_shared = false;
+}
+
+int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_view *view = conversation->view;
+	cleanup_content struct jpfs_content *old = NULL, *content = NULL;
+	cleanup_close int fd = -EBADF;
+	cleanup_free char *name = NULL;
+	struct stat st;
+	int r;
+
+	if (entry->home == JPFS_STAGED && !entry->is_shared)
+		return 0;
+	name = malloc(NAME_MAX + 1);
+	if (name == NULL)
+		return -ENOMEM;
+	r = jpfs_entry_content_locked(entry, &old);
+	if (r < 0)
+		return r;
+	if (fstat(old->fd, &st) < 0)
+		return -errno;
+	fd = jp_staging_create(&view->staging, conversation->id, entry->path, st.st_mode, name);
+	if (fd < 0)
+		return fd;
+	r = keep_content ? jp_copy_content(old->fd, fd) : 0;
+	if (r == 0)
+		r = jp_copy_attributes(old->fd, fd);
+	if (r == 0) {
+		content = jpfs_content_new(TAKE_FD(fd));
+		r = content == NULL ? -ENOMEM : 0;
+	}
+	if (r < 0) {
+		(void)jp_sys->unlinkat(view->staging.fd, name, 0); /* the old version stands */
+		return r;
+	}
+	forget_staged(entry);
+	entry->staged_name = TAKE_PTR(name);
+	entry->home = JPFS_STAGED;
+	jpfs_content_unrefp(&entry->content);
+	if (entry->opens > 0 || !entry->is_linked)
+		entry->content = TAKE_PTR(content);
+	if (entry->is_linked)
+		jpfs_entry_mark_dirty_locked(entry);
+	return 0;
+}
+
+void jpfs_entry_ended_locked(struct jpfs_entry *entry)
+{
+	if (!entry->is_dirty)
+		return;
+	entry->ended_ms = jpfs_now_ms();
+	jpfs_work_add(entry->conversation,
+		      jp_name_is_temporary(entry->path) ? TEMPORARY_MS + 10 : 0);
+}
+
+void jpfs_entry_unstage_locked(struct jpfs_entry *entry)
+{
+	struct jpfs_content *content;
+
+	jpfs_content_unrefp(&entry->content);
+	forget_staged(entry);
+	jpfs_entry_mark_clean_locked(entry);
+	if (entry->opens > 0 && jpfs_entry_content_locked(entry, &content) == 0)
+		jpfs_content_unrefp(&content); /* the entry keeps it */
+}
+
+/* Drop a staged version that is byte for byte what the durable copy has. */
+static bool drop_if_same(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_view *view = conversation->view;
+	cleanup_content struct jpfs_content *content = NULL;
+	cleanup_close int fd = -EBADF;
+	char path[JPFS_PATH_BYTES];
+	struct stat staged, durable;
+
+	if (entry->was_unseen || jp_name_is_managed_temporary(entry->path) ||
+	    jpfs_durable_path_locked(conversation, entry->path, path) < 0)
+		return false;
+	if (entry->managed != JP_UNMANAGED &&
+	    (jpfs_durable_stat_locked(conversation, entry->managed, &durable) < 0 ||
+	     conversation->vanished_ms != 0))
+		return false;
+	fd = jp_open_regular(view->silo->conversations_fd, path, O_RDONLY);
+	if (fd < 0 || fstat(fd, &durable) < 0 || jpfs_entry_content_locked(entry, &content) < 0 ||
+	    fstat(content->fd, &staged) < 0 || jp_same_content(content->fd, fd) != 1)
+		return false;
+	if ((staged.st_mode & 07777) != (durable.st_mode & 07777) &&
+	    jp_sys->fchmod(fd, staged.st_mode & 07777) < 0)
+		return false;
+	if (entry->times_were_set &&
+	    jp_sys->futimens(fd, (struct timespec[2]){staged.st_atim, staged.st_mtim}) < 0)
+		return false;
+	if (fstat(fd, &durable) < 0)
+		return false;
+	entry->home = JPFS_DURABLE;
+	entry->version_ino = durable.st_ino;
+	if (entry->managed != JP_UNMANAGED) {
+		jpfs_know_version_locked(conversation, entry->managed, &durable);
+		conversation->drafts &= ~(1U << entry->managed);
+	}
+	jpfs_entry_unstage_locked(entry);
+	jpfs_work_add(conversation, 0); /* the workspace may not have it */
+	return true;
+}
+
+/* The last writer closed, or is about to. */
+void jpfs_entry_end_locked(struct jpfs_entry *entry)
+{
+	if (entry->home != JPFS_STAGED || !entry->is_dirty || entry->ended_ms != 0)
+		return;
+	if (!drop_if_same(entry))
+		jpfs_entry_ended_locked(entry);
+}
+
+int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_content struct jpfs_content *content = NULL;
+	int r;
+
+	entry->opens++;
+	r = jpfs_entry_content_locked(entry, &content);
+	if (r < 0) {
+		entry->opens--;
+		return r;
+	}
+	entry->writers += for_writing ? 1 : 0;
+	return 0;
+}
+
+void jpfs_entry_release(struct jpfs_entry *entry, bool for_writing)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+
+	entry->opens--;
+	entry->writers -= for_writing ? 1 : 0;
+	if (entry->writers == 0)
+		jpfs_entry_end_locked(entry);
+	/* Unlinked bytes have no name to be opened by again. */
+	if (entry->opens == 0 && entry->is_linked)
+		jpfs_content_unrefp(&entry->content);
+}
+
+void jpfs_entry_flush(struct jpfs_entry *entry)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+
+	if (entry->writers <= 1)
+		jpfs_entry_end_locked(entry);
+}
+
+/* Stage, and say that the bytes are about to change. */
+static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs_content **ret)
+{
+	int r = jpfs_entry_stage_locked(entry, keep_content);
+
+	if (r == 0)
+		r = jpfs_entry_content_locked(entry, ret);
+	if (r < 0)
+		return r;
+	entry->generation++;
+	entry->ended_ms = 0;
+	entry->times_were_set = false;
+	return 0;
+}
+
+ssize_t jpfs_entry_write(struct jpfs_entry *entry, const void *data, size_t size, off_t offset)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_content struct jpfs_content *content = NULL;
+	int r = begin_change(entry, true, &content);
+
+	if (r == 0)
+		r = jp_write_all(content->fd, data, size, offset);
+	if (entry->writers == 0)
+		jpfs_entry_ended_locked(entry);
+	return r < 0 ? r : (ssize_t)size;
+}
+
+int jpfs_entry_truncate(struct jpfs_entry *entry, off_t size)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_content struct jpfs_content *content = NULL;
+	int r = begin_change(entry, size > 0, &content);
+
+	if (r == 0 && jp_sys->ftruncate(content->fd, size) < 0)
+		r = -errno;
+	if (entry->writers == 0)
+		jpfs_entry_ended_locked(entry);
+	return r;
+}
+
+int jpfs_entry_allocate(struct jpfs_entry *entry, int mode, off_t offset, off_t size)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_content struct jpfs_content *content = NULL;
+	int r = begin_change(entry, true, &content);
+
+	if (r == 0 && fallocate(content->fd, mode, offset, size) < 0)
+		r = -errno;
+	if (entry->writers == 0)
+		jpfs_entry_ended_locked(entry);
+	return r;
+}
+
+int jpfs_entry_fsync(struct jpfs_entry *entry)
+{
+	cleanup_content struct jpfs_content *content = NULL;
+	bool is_dirty;
+	int r;
+
+	pthread_mutex_lock(&entry->conversation->lock);
+	is_dirty = entry->is_dirty;
+	r = jpfs_entry_content_locked(entry, &content);
+	pthread_mutex_unlock(&entry->conversation->lock);
+	if (is_dirty)
+		return jpfs_commit_entry(entry, true);
+	if (r == 0 && jp_sys->fsync(content->fd) < 0)
+		r = -errno;
+	return r;
+}
+
+int jpfs_entry_create_locked(struct jpfs_conversation *conversation, const char *path, mode_t mode,
+			     struct jpfs_entry **ret)
+{
+	struct jpfs_view *view = conversation->view;
+	cleanup_close int fd = -EBADF;
+	cleanup_free char *name = malloc(NAME_MAX + 1);
+	char place[JPFS_PATH_BYTES];
+	struct jpfs_entry *entry;
+	struct stat st;
+	int r;
+
+	if (name == NULL)
+		return -ENOMEM;
+	fd = jp_staging_create(&view->staging, conversation->id, path, mode, name);
+	if (fd < 0)
+		return fd;
+	r = fstat(fd, &st) < 0
+		    ? -errno
+		    : jpfs_entry_new_locked(conversation, path, S_IFREG, JPFS_STAGED, &entry);
+	/* Until it has reached the workspace, this note is what makes it visible. */
+	if (r == 0 && entry->managed == JP_UNMANAGED && !jp_name_is_managed_temporary(path)) {
+		r = jpfs_note_add(&conversation->added, path);
+		if (r < 0)
+			jpfs_object_unref(&entry->object);
+	}
+	if (r < 0) {
+		(void)jp_sys->unlinkat(view->staging.fd, name, 0); /* it was never used */
+		return r;
+	}
+	entry->staged_name = TAKE_PTR(name);
+	entry->shown_ino = st.st_ino;
+	entry->was_unseen =
+		entry->managed == JP_UNMANAGED &&
+		jpfs_durable_path_locked(conversation, path, place) == 0 &&
+		faccessat(view->silo->conversations_fd, place, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+		jpfs_note_find(conversation->doomed, path) == NULL;
+	jpfs_entry_mark_dirty_locked(entry);
+	jpfs_note_remove(&conversation->removed, path);
+	jpfs_note_remove(&conversation->doomed, path);
+	conversation->is_new = false;
+	jpfs_conversation_changed_locked(conversation);
+	if (entry->managed != JP_UNMANAGED) {
+		conversation->hidden &= ~(1U << entry->managed);
+		jpfs_conversation_settle_locked(conversation);
+	}
+	*ret = entry;
+	return 0;
+}
+
+/* ---- attributes: not bytes, so no new version ---- */
+
+/* A path of /proc that leads to the file itself, whatever its mode permits. */
+static int open_place(int root_fd, const char *path, char proc[64])
+{
+	int fd = jp_open_beneath(root_fd, path, O_PATH | O_NOFOLLOW, 0);
+
+	if (fd >= 0)
+		(void)snprintf(proc, 64, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+struct change {
+	bool sets_mode, sets_owner, sets_times;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	struct timespec times[2];
+};
+
+static int change_place(int root_fd, const char *path, const struct change *change)
+{
+	char proc[64];
+	cleanup_close int fd = open_place(root_fd, path, proc);
+
+	if (fd < 0)
+		return fd;
+	if (change->sets_owner && fchownat(fd, "", change->uid, change->gid, AT_EMPTY_PATH) < 0)
+		return -errno;
+	if (change->sets_mode && fchmodat(AT_FDCWD, proc, change->mode & 07777, 0) < 0)
+		return -errno;
+	if (change->sets_times && utimensat(AT_FDCWD, proc, change->times, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int change_entry(struct jpfs_entry *entry, const struct change *change)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_view *view = conversation->view;
+	char path[JPFS_PATH_BYTES];
+	struct stat st;
+	int root_fd, r;
+
+	if (!entry->is_linked) {
+		if (entry->content == NULL)
+			return -ESTALE;
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", entry->content->fd);
+		if ((change->sets_owner &&
+		     fchown(entry->content->fd, change->uid, change->gid) < 0) ||
+		    (change->sets_mode && chmod(path, change->mode & 07777) < 0) ||
+		    (change->sets_times && futimens(entry->content->fd, change->times) < 0))
+			return -errno;
+		return 0;
+	}
+	r = jpfs_entry_place_locked(entry, &root_fd, path);
+	if (r == 0)
+		r = change_place(root_fd, path, change);
+	if (r < 0 || entry->home != JPFS_DURABLE) {
+		entry->times_were_set = entry->times_were_set || (r == 0 && change->sets_times);
+		return r;
+	}
+	if (entry->managed != JP_UNMANAGED &&
+	    fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ino == entry->version_ino)
+		jpfs_know_version_locked(conversation, entry->managed, &st);
+	/* The projection at once; if it cannot be had now, the background goes on trying. */
+	jpfs_workspace_path(conversation, entry->path, path);
+	if (change_place(view->workspace_fd, path, change) < 0)
+		jpfs_work_add(conversation, 0);
+	return 0;
+}
+
+int jpfs_entry_set_mode(struct jpfs_entry *entry, mode_t mode)
+{
+	return change_entry(entry, &(struct change){.sets_mode = true, .mode = mode});
+}
+
+int jpfs_entry_set_owner(struct jpfs_entry *entry, uid_t uid, gid_t gid)
+{
+	return change_entry(entry, &(struct change){.sets_owner = true, .uid = uid, .gid = gid});
+}
+
+int jpfs_entry_set_times(struct jpfs_entry *entry, const struct timespec times[2])
+{
+	return change_entry(entry,
+			    &(struct change){.sets_times = true, .times = {times[0], times[1]}});
+}

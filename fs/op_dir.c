@@ -1,0 +1,145 @@
+/*
+ * Listing: OPENDIR, READDIR, RELEASEDIR, FSYNCDIR.
+ *
+ * A listing is made once, when the directory is opened, so that its order is the same until it is
+ * closed, whatever happens in between.
+ */
+#include "fs/ops.h"
+#include "include/jpfs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct directory_handle {
+	struct jpfs_object *object; /* a reference */
+	struct jpfs_listing listing;
+};
+
+static struct directory_handle *handle_of(const struct fuse_file_info *file)
+{
+	return (struct directory_handle *)(uintptr_t)file->fh; /* NOLINT: libfuse's way */
+}
+
+static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_listing *listing)
+{
+	struct jpfs_inner_place place;
+	int r;
+
+	switch (object->kind) {
+	case JPFS_ROOT:
+	case JPFS_ARCHIVE:
+		return jpfs_partition_list(view, object, listing);
+	case JPFS_OUTSIDER:
+		return jpfs_outside_list(view, object, listing);
+	case JPFS_CONTROL:
+		return jpfs_listing_add(listing, JPFS_STATUS_NAME, view->status.serial, S_IFREG);
+	case JPFS_CONVERSATION:
+		return jpfs_conversation_list(jpfs_as_conversation(object), "", listing);
+	case JPFS_ENTRY:
+		break;
+	case JPFS_STATUS:
+		return -ENOTDIR;
+	}
+	/* The directory's own path: that of a nameless child, less the slash. */
+	r = jpfs_inner_place(object, "", &place);
+	if (r < 0)
+		return r == -ESTALE ? 0 : r; /* removed while open: empty */
+	place.path[strlen(place.path) - 1] = '\0';
+	return jpfs_conversation_list(place.conversation, place.path, listing);
+}
+
+static void release_handle(struct directory_handle *handle)
+{
+	jpfs_listing_release(&handle->listing);
+	jpfs_object_unref(handle->object);
+	free(handle);
+}
+
+void jpfs_op_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
+{
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
+	struct directory_handle *handle = calloc(1, sizeof(*handle));
+	int r = object == NULL ? -ESTALE : handle == NULL ? -ENOMEM : 0;
+
+	if (r == 0)
+		r = list(connection->view, object, &handle->listing);
+	/* Whoever lists an empty view may be about to remove it, and would meet a mount. */
+	if (r == 0 && object->kind == JPFS_ROOT && handle->listing.count == 0 &&
+	    jpfs_view_is_empty(connection->view))
+		connection->became_empty(connection);
+	if (r < 0) {
+		if (handle != NULL)
+			jpfs_listing_release(&handle->listing);
+		free(handle);
+		jpfs_reply_result(req, "opendir", r);
+		return;
+	}
+	handle->object = jpfs_object_ref(object);
+	file->fh = (uintptr_t)handle;
+	if (fuse_reply_open(req, file) < 0)
+		release_handle(handle); /* nobody has it */
+}
+
+void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+		     struct fuse_file_info *file)
+{
+	const struct directory_handle *handle = handle_of(file);
+	cleanup_free char *buffer = malloc(size);
+	size_t used = 0;
+
+	(void)nodeid;
+	if (buffer == NULL) {
+		jpfs_reply_result(req, "readdir", -ENOMEM);
+		return;
+	}
+	/* Offsets count entries: ".", "..", then the listing. */
+	for (size_t i = (size_t)offset; i < handle->listing.count + 2; i++) {
+		struct stat st = {.st_ino = handle->object->serial, .st_mode = S_IFDIR};
+		const char *name = i == 0 ? "." : "..";
+		size_t needed;
+
+		if (i >= 2) {
+			name = handle->listing.items[i - 2].name;
+			st.st_ino = handle->listing.items[i - 2].ino;
+			st.st_mode = handle->listing.items[i - 2].type;
+		}
+		if (st.st_ino == 0)
+			st.st_ino = 1; /* some readers take 0 for a removed entry */
+		needed =
+			fuse_add_direntry(req, buffer + used, size - used, name, &st, (off_t)i + 1);
+		if (needed > size - used)
+			break;
+		used += needed;
+	}
+	(void)fuse_reply_buf(req, buffer, used); /* the asker is gone: nothing to undo */
+}
+
+void jpfs_op_releasedir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
+{
+	(void)nodeid;
+	release_handle(handle_of(file));
+	jpfs_reply_result(req, "releasedir", 0);
+}
+
+static int sync_directory(struct jpfs_view *view, struct jpfs_object *object)
+{
+	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
+	struct jpfs_entry *entry = jpfs_as_entry(object);
+	int64_t wait;
+
+	if (entry != NULL)
+		conversation = entry->conversation;
+	/* The root stands for everything: `jpfs umount` asks this way. */
+	if (conversation == NULL)
+		return jpfs_work_flush(view, false);
+	return jpfs_commit_conversation(conversation, false, &wait);
+}
+
+void jpfs_op_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int data_only, struct fuse_file_info *file)
+{
+	(void)nodeid;
+	(void)data_only;
+	jpfs_reply_result(req, "fsyncdir",
+			  sync_directory(jpfs_connection_of(req)->view, handle_of(file)->object));
+}

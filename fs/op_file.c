@@ -1,0 +1,345 @@
+/* Files and their bytes: CREATE, OPEN, READ, WRITE, FLUSH, RELEASE, FSYNC, FALLOCATE, LSEEK. */
+#include "core/base/io.h"
+#include "core/base/sys.h"
+#include "fs/ops.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What fi->fh stands for. */
+struct handle {
+	struct jpfs_object *object; /* a reference */
+	bool can_write;
+	char *text; /* JPFS_STATUS: what was true when it was opened */
+	size_t size;
+};
+
+static struct handle *handle_of(const struct fuse_file_info *file)
+{
+	return (struct handle *)(uintptr_t)file->fh; /* NOLINT: libfuse keeps pointers this way */
+}
+
+static int open_object(struct jpfs_view *view, struct jpfs_object *object, int flags,
+		       struct handle **ret)
+{
+	struct handle *handle = calloc(1, sizeof(*handle));
+	int r = -EISDIR;
+
+	if (handle == NULL)
+		return -ENOMEM;
+	handle->can_write = (flags & O_ACCMODE) != O_RDONLY;
+	if (object->kind == JPFS_ENTRY)
+		r = jpfs_entry_open(jpfs_as_entry(object), handle->can_write);
+	else if (object->kind == JPFS_OUTSIDER)
+		r = jpfs_outside_open(view, jpfs_as_outsider(object));
+	else if (object->kind == JPFS_STATUS)
+		r = handle->can_write ? -EACCES
+				      : jpfs_status_text(view, &handle->text, &handle->size);
+	if (r < 0) {
+		free(handle);
+		return r;
+	}
+	handle->object = jpfs_object_ref(object);
+	*ret = handle;
+	return 0;
+}
+
+static void release_handle(struct jpfs_view *view, struct handle *handle)
+{
+	if (handle->object->kind == JPFS_ENTRY)
+		jpfs_entry_release(jpfs_as_entry(handle->object), handle->can_write);
+	else if (handle->object->kind == JPFS_OUTSIDER)
+		jpfs_outside_release(view, jpfs_as_outsider(handle->object));
+	jpfs_object_unref(handle->object);
+	free(handle->text);
+	free(handle);
+}
+
+static void reply_open(fuse_req_t req, const char *operation, int r, struct handle *handle,
+		       struct fuse_file_info *file)
+{
+	if (r < 0) {
+		jpfs_reply_result(req, operation, r);
+		return;
+	}
+	file->fh = (uintptr_t)handle;
+	file->direct_io = handle->object->kind == JPFS_STATUS ? 1 : 0;
+	if (fuse_reply_open(req, file) < 0)
+		release_handle(jpfs_connection_of(req)->view, handle); /* nobody has it */
+}
+
+void jpfs_op_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
+{
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
+	struct handle *handle = NULL;
+	int r = object == NULL ? -ESTALE
+			       : open_object(connection->view, object, file->flags, &handle);
+
+	reply_open(req, "open", r, handle, file);
+}
+
+static int create_outside(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
+			  mode_t mode, int flags, struct jpfs_object **ret)
+{
+	int r;
+
+	if (parent->kind == JPFS_CONTROL || parent->kind == JPFS_STATUS)
+		return -EPERM;
+	if (strlen(name) > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (jpfs_is_partition(parent) &&
+	    (jpfs_is_temporary_name(name) || jpfs_name_is_reserved(view, name)))
+		return -EPERM;
+	r = jpfs_outside_create(view, parent, name, mode, ret);
+	if (r == -EEXIST && (flags & O_EXCL) == 0)
+		r = jpfs_outside_lookup(view, parent, name, ret);
+	return r;
+}
+
+static int create_inside(const struct jpfs_inner_place *place, mode_t mode, int flags,
+			 struct jpfs_object **ret)
+{
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(place->conversation);
+	struct jpfs_entry *entry;
+	int r = jpfs_entry_lookup_locked(place->conversation, place->path, &entry);
+
+	if (r == 0 && (flags & O_EXCL) != 0) {
+		jpfs_object_unref(&entry->object);
+		return -EEXIST;
+	}
+	if (r == -ENOENT)
+		r = jpfs_entry_create_locked(place->conversation, place->path, mode, &entry);
+	if (r == 0)
+		*ret = &entry->object;
+	return r;
+}
+
+static int create(struct jpfs_view *view, struct jpfs_object *parent, const char *name, mode_t mode,
+		  int flags, struct jpfs_object **ret_object, struct handle **ret_handle)
+{
+	struct jpfs_inner_place place;
+	int r = jpfs_inner_place(parent, name, &place);
+
+	if (r == -ENOENT)
+		r = create_outside(view, parent, name, mode, flags, ret_object);
+	else if (r == 0)
+		r = create_inside(&place, mode, flags, ret_object);
+	return r < 0 ? r : open_object(view, *ret_object, flags, ret_handle);
+}
+
+void jpfs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		    struct fuse_file_info *file)
+{
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *directory = jpfs_node_get(&connection->nodes, parent);
+	cleanup_object struct jpfs_object *object = NULL;
+	struct fuse_entry_param entry;
+	struct handle *handle = NULL;
+	int r = directory == NULL ? -ESTALE
+				  : create(connection->view, directory, name, mode, file->flags,
+					   &object, &handle);
+
+	if (r == 0)
+		r = jpfs_make_entry(connection, object, &entry);
+	if (r < 0) {
+		if (handle != NULL)
+			release_handle(connection->view, handle);
+		jpfs_reply_result(req, "create", r);
+		return;
+	}
+	file->fh = (uintptr_t)handle;
+	if (fuse_reply_create(req, &entry, file) < 0) {
+		jpfs_node_forget(&connection->nodes, entry.ino, 1); /* the kernel never got it */
+		release_handle(connection->view, handle);
+	}
+}
+
+/* An open file for as long as one request needs it. */
+struct bytes {
+	struct jpfs_content *content; /* an entry's; a reference */
+	int fd;                       /* borrowed from it, or an outsider's own */
+	bool is_own;
+};
+
+static void bytes_release(struct bytes *bytes)
+{
+	if (bytes->is_own)
+		jp_closep(&bytes->fd);
+	jpfs_content_unrefp(&bytes->content);
+}
+
+static int get_bytes(struct jpfs_view *view, struct jpfs_object *object, struct bytes *ret)
+{
+	struct jpfs_entry *entry = jpfs_as_entry(object);
+	int r;
+
+	if (entry != NULL) {
+		cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+
+		r = jpfs_entry_content_locked(entry, &ret->content);
+		if (r == 0)
+			ret->fd = ret->content->fd;
+		return r;
+	}
+	if (object->kind != JPFS_OUTSIDER)
+		return -EBADF;
+	ret->fd = jpfs_outside_fd(view, jpfs_as_outsider(object), O_RDWR | O_NONBLOCK);
+	ret->is_own = true;
+	return ret->fd < 0 ? ret->fd : 0;
+}
+
+static ssize_t read_bytes(struct jpfs_view *view, struct handle *handle, char *buffer, size_t size,
+			  off_t offset)
+{
+	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
+	size_t got = 0;
+	int r;
+
+	if (handle->text != NULL) {
+		if ((size_t)offset >= handle->size)
+			return 0;
+		got = handle->size - (size_t)offset;
+		got = got < size ? got : size;
+		memcpy(buffer, handle->text + offset, got);
+		return (ssize_t)got;
+	}
+	r = get_bytes(view, handle->object, &bytes);
+	if (r < 0)
+		return r;
+	/* A short answer means the end of the file to the kernel. */
+	while (got < size) {
+		ssize_t n = pread(bytes.fd, buffer + got, size - got, offset + (off_t)got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+void jpfs_op_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+		  struct fuse_file_info *file)
+{
+	cleanup_free char *buffer = malloc(size > 0 ? size : 1);
+	ssize_t n = buffer == NULL ? -ENOMEM
+				   : read_bytes(jpfs_connection_of(req)->view, handle_of(file),
+						buffer, size, offset);
+
+	(void)nodeid;
+	if (n < 0)
+		jpfs_reply_result(req, "read", (int)n);
+	else
+		(void)fuse_reply_buf(req, buffer,
+				     (size_t)n); /* the asker is gone: nothing to undo */
+}
+
+static ssize_t write_bytes(struct jpfs_view *view, struct jpfs_object *object, const char *data,
+			   size_t size, off_t offset)
+{
+	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
+	int r;
+
+	if (object->kind == JPFS_ENTRY)
+		return jpfs_entry_write(jpfs_as_entry(object), data, size, offset);
+	r = get_bytes(view, object, &bytes);
+	if (r == 0)
+		r = jp_write_all(bytes.fd, data, size, offset);
+	return r < 0 ? r : (ssize_t)size;
+}
+
+void jpfs_op_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size, off_t offset,
+		   struct fuse_file_info *file)
+{
+	ssize_t n = write_bytes(jpfs_connection_of(req)->view, handle_of(file)->object, data, size,
+				offset);
+
+	(void)nodeid;
+	if (n < 0)
+		jpfs_reply_result(req, "write", (int)n);
+	else
+		(void)fuse_reply_write(req, (size_t)n); /* the asker is gone: nothing to undo */
+}
+
+void jpfs_op_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
+{
+	struct handle *handle = handle_of(file);
+
+	(void)nodeid;
+	if (handle->can_write && handle->object->kind == JPFS_ENTRY)
+		jpfs_entry_flush(jpfs_as_entry(handle->object));
+	jpfs_reply_result(req, "flush", 0);
+}
+
+void jpfs_op_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
+{
+	(void)nodeid;
+	release_handle(jpfs_connection_of(req)->view, handle_of(file));
+	jpfs_reply_result(req, "release", 0);
+}
+
+static int sync_bytes(struct jpfs_view *view, struct jpfs_object *object)
+{
+	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
+	int r;
+
+	if (object->kind == JPFS_ENTRY)
+		return jpfs_entry_fsync(jpfs_as_entry(object));
+	if (object->kind == JPFS_STATUS)
+		return 0;
+	r = get_bytes(view, object, &bytes);
+	return r == 0 && jp_sys->fsync(bytes.fd) < 0 ? -errno : r;
+}
+
+void jpfs_op_fsync(fuse_req_t req, fuse_ino_t nodeid, int data_only, struct fuse_file_info *file)
+{
+	(void)nodeid;
+	(void)data_only;
+	jpfs_reply_result(req, "fsync",
+			  sync_bytes(jpfs_connection_of(req)->view, handle_of(file)->object));
+}
+
+static int allocate(struct jpfs_view *view, struct jpfs_object *object, int mode, off_t offset,
+		    off_t length)
+{
+	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
+	int r;
+
+	if (object->kind == JPFS_ENTRY)
+		return jpfs_entry_allocate(jpfs_as_entry(object), mode, offset, length);
+	r = get_bytes(view, object, &bytes);
+	return r == 0 && fallocate(bytes.fd, mode, offset, length) < 0 ? -errno : r;
+}
+
+void jpfs_op_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset, off_t length,
+		       struct fuse_file_info *file)
+{
+	(void)nodeid;
+	jpfs_reply_result(req, "fallocate",
+			  allocate(jpfs_connection_of(req)->view, handle_of(file)->object, mode,
+				   offset, length));
+}
+
+void jpfs_op_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
+		   struct fuse_file_info *file)
+{
+	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
+	int r = get_bytes(jpfs_connection_of(req)->view, handle_of(file)->object, &bytes);
+	off_t found = 0;
+
+	(void)nodeid;
+	/* Everything here reads and writes at given offsets, so the shared one may move. */
+	if (r == 0) {
+		found = lseek(bytes.fd, offset, whence);
+		r = found < 0 ? -errno : 0;
+	}
+	if (r < 0)
+		jpfs_reply_result(req, "lseek", r);
+	else
+		(void)fuse_reply_lseek(req, found); /* the asker is gone: nothing to undo */
+}

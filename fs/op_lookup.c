@@ -1,0 +1,75 @@
+/* Finding names: LOOKUP and FORGET. */
+#include "fs/ops.h"
+#include "include/jpfs.h"
+
+#include <string.h>
+
+void jpfs_op_init(void *userdata, struct fuse_conn_info *connection)
+{
+	(void)userdata;
+	/* O_TRUNC as a change of size of its own: one path for all truncations. */
+	connection->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+	/* Listing should not stat what nobody asks for. */
+	connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+}
+
+static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
+		  struct jpfs_object **ret)
+{
+	struct jpfs_inner_place place;
+	struct jpfs_entry *entry;
+	int r;
+
+	if (strlen(name) > NAME_MAX)
+		return -ENAMETOOLONG;
+	switch (parent->kind) {
+	case JPFS_ROOT:
+	case JPFS_ARCHIVE:
+		return jpfs_partition_lookup(view, parent, name, ret);
+	case JPFS_OUTSIDER:
+		return jpfs_outside_lookup(view, parent, name, ret);
+	case JPFS_CONTROL:
+		if (strcmp(name, JPFS_STATUS_NAME) != 0)
+			return -ENOENT;
+		*ret = jpfs_object_ref(&view->status);
+		return 0;
+	case JPFS_CONVERSATION:
+	case JPFS_ENTRY:
+		break;
+	case JPFS_STATUS:
+		return -ENOTDIR;
+	}
+	r = jpfs_inner_place(parent, name, &place);
+	if (r == 0) {
+		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(place.conversation);
+
+		r = jpfs_entry_lookup_locked(place.conversation, place.path, &entry);
+	}
+	if (r == 0)
+		*ret = &entry->object;
+	return r;
+}
+
+void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *directory = jpfs_node_get(&connection->nodes, parent);
+	cleanup_object struct jpfs_object *object = NULL;
+	int r = directory == NULL ? -ESTALE : lookup(connection->view, directory, name, &object);
+
+	jpfs_reply_entry(req, "lookup", r, object);
+}
+
+void jpfs_op_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
+{
+	jpfs_node_forget(&jpfs_connection_of(req)->nodes, nodeid, nlookup);
+	fuse_reply_none(req);
+}
+
+void jpfs_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		jpfs_node_forget(&jpfs_connection_of(req)->nodes, forgets[i].ino,
+				 forgets[i].nlookup);
+	fuse_reply_none(req);
+}

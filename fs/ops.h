@@ -1,0 +1,85 @@
+/*
+ * The requests of the kernel, by family.
+ *
+ * Each operation has a function that does the work and cannot reply, and an outer one that replies
+ * exactly once, last, with no lock held. A reply that reached nobody is undone.
+ */
+#pragma once
+
+#include "fs/fuse.h"
+#include "fs/node.h"
+#include "fs/view.h"
+
+/* One connection to the kernel; what fuse_req_userdata() gives. */
+struct jpfs_connection {
+	struct jpfs_view *view;
+	struct jpfs_nodes nodes;
+	/* Called when the view has become empty, before the answer: session.c. */
+	void (*became_empty)(struct jpfs_connection *connection);
+};
+
+struct jpfs_connection *jpfs_connection_of(fuse_req_t req);
+
+/* A name in a conversation, put together under its lock. */
+struct jpfs_inner_place {
+	struct jpfs_conversation *conversation; /* borrowed from the parent */
+	char path[JPFS_PATH_BYTES];
+};
+
+/* Where a child of `parent` is, if parent is (in) a conversation: 0; -ENOENT it is not;
+ * -ENAMETOOLONG; -ESTALE the parent is gone. */
+must_check int jpfs_inner_place(struct jpfs_object *parent, const char *name,
+				struct jpfs_inner_place *ret);
+
+must_check int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object,
+				struct stat *ret);
+
+/* reply.c: the outer halves that several operations share. */
+void jpfs_reply_result(fuse_req_t req, const char *operation, int r); /* 0 or -errno */
+void jpfs_reply_entry(fuse_req_t req, const char *operation, int r, struct jpfs_object *object);
+/* The object's entry for the kernel, counted as looked up. */
+must_check int jpfs_make_entry(struct jpfs_connection *connection, struct jpfs_object *object,
+			       struct fuse_entry_param *ret);
+
+void jpfs_op_init(void *userdata, struct fuse_conn_info *connection);
+void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void jpfs_op_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup);
+void jpfs_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void jpfs_op_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file);
+void jpfs_op_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *attr, int to_set,
+		     struct fuse_file_info *file);
+void jpfs_op_statfs(fuse_req_t req, fuse_ino_t nodeid);
+void jpfs_op_readlink(fuse_req_t req, fuse_ino_t nodeid);
+void jpfs_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device);
+void jpfs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void jpfs_op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void jpfs_op_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t new_parent, const char *new_name);
+void jpfs_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void jpfs_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void jpfs_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+		    const char *new_name, unsigned int flags);
+void jpfs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		    struct fuse_file_info *file);
+void jpfs_op_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file);
+void jpfs_op_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+		  struct fuse_file_info *file);
+void jpfs_op_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size, off_t offset,
+		   struct fuse_file_info *file);
+void jpfs_op_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file);
+void jpfs_op_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file);
+void jpfs_op_fsync(fuse_req_t req, fuse_ino_t nodeid, int data_only, struct fuse_file_info *file);
+void jpfs_op_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset, off_t length,
+		       struct fuse_file_info *file);
+void jpfs_op_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
+		   struct fuse_file_info *file);
+void jpfs_op_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file);
+void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+		     struct fuse_file_info *file);
+void jpfs_op_releasedir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file);
+void jpfs_op_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int data_only,
+		      struct fuse_file_info *file);
+void jpfs_op_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name, const char *value,
+		      size_t size, int flags);
+void jpfs_op_getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name, size_t size);
+void jpfs_op_listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size);
+void jpfs_op_removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name);

@@ -1,0 +1,453 @@
+/*
+ * From the durable copy to the workspace: the projection that git sees.
+ *
+ * It follows in the background with exactly the durable file's bytes, mode and time of
+ * modification, so that jp without jpfs sees a tie and takes the durable copy. A file goes to a
+ * temporary name in the workspace's root and is renamed into place, so the workspace too goes from
+ * one whole version to the next. Nobody waits for it: when the workspace is full or read-only, the
+ * failure is reported and the work is tried again.
+ *
+ * What was put off is carried out here too: a removed managed file leaves the workspace when its
+ * directory has stayed, and the durable copy of a removed unmanaged file goes to the trash.
+ */
+#include "core/base/io.h"
+#include "core/base/sys.h"
+#include "core/history.h"
+#include "fs/view.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* When a removal counts as one of its own and not as part of the directory's. */
+#define SETTLE_MS 3000
+
+static void wait_at_most(int64_t *wait_ms, int64_t ms)
+{
+	if (*wait_ms < 0 || *wait_ms > ms)
+		*wait_ms = ms;
+}
+
+static int open_workspace_parent(struct jpfs_conversation *conversation, const char *path,
+				 const char **ret_name)
+{
+	char place[JPFS_PATH_BYTES];
+	const char *name;
+
+	*ret_name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+	jpfs_workspace_path(conversation, path, place);
+	return jpfs_open_parent(conversation->view->workspace_fd, place, &name);
+}
+
+/* The workspace's directory of the conversation, made if it is missing, with the mode
+ * that mkdir(1) would give it. */
+static int ensure_directory(struct jpfs_conversation *conversation)
+{
+	struct jpfs_view *view = conversation->view;
+	char place[JPFS_PATH_BYTES];
+
+	jpfs_workspace_path(conversation, "", place);
+	if (jp_sys->mkdirat(view->workspace_fd, place, 0777 & ~view->umask) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT || !conversation->is_archived)
+		return -errno;
+	if (jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
+	    errno != EEXIST)
+		return -errno;
+	return jp_sys->mkdirat(view->workspace_fd, place, 0777 & ~view->umask) < 0 ? -errno : 0;
+}
+
+/* What one file's projection works on. */
+struct job {
+	int source_fd;
+	struct stat source, target;
+	bool has_target;
+};
+
+static void job_release(struct job *job)
+{
+	jp_closep(&job->source_fd);
+}
+
+/* Find out what is to be done for a regular file. 0 with source_fd, -EALREADY nothing, -errno. */
+static int begin(struct jpfs_conversation *conversation, const char *path, struct job *job)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_view *view = conversation->view;
+	char place[JPFS_PATH_BYTES];
+	struct jpfs_entry *entry;
+	int root_fd, r;
+
+	if (!conversation->in_view)
+		return -EALREADY;
+	r = jpfs_entry_lookup_locked(conversation, path, &entry);
+	if (r < 0)
+		return r == -ENOENT ? -EALREADY : r;
+	object = &entry->object;
+	if (!S_ISREG(entry->type) || (entry->home != JPFS_DURABLE && entry->home != JPFS_PINNED))
+		return -EALREADY;
+	r = jpfs_entry_place_locked(entry, &root_fd, place);
+	if (r < 0)
+		return r;
+	job->source_fd = jp_open_regular(root_fd, place, O_RDONLY);
+	if (job->source_fd < 0)
+		return job->source_fd == -ENOENT ? -EAGAIN : job->source_fd;
+	if (fstat(job->source_fd, &job->source) < 0)
+		return -errno;
+	jpfs_workspace_path(conversation, path, place);
+	job->has_target = jpfs_stat_beneath(view->workspace_fd, place, &job->target) == 0 &&
+			  S_ISREG(job->target.st_mode);
+	if (!job->has_target || job->target.st_size != job->source.st_size ||
+	    ((job->target.st_mode ^ job->source.st_mode) & 07777) != 0)
+		return 0;
+	if (jp_mtime_ns(&job->target) == jp_mtime_ns(&job->source))
+		return -EALREADY;
+	/* The same bytes under another time, as it was found when mounting: left as it is. */
+	if (entry->managed != JP_UNMANAGED &&
+	    jpfs_version_matches(&conversation->same[entry->managed], &job->target) &&
+	    jpfs_version_matches(&conversation->known[entry->managed], &job->source))
+		return -EALREADY;
+	return 0;
+}
+
+/* Whether the source is still what the view shows under this path. */
+static bool is_still_shown(struct jpfs_conversation *conversation, const char *path,
+			   const struct job *job)
+{
+	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_entry *entry;
+
+	if (!conversation->in_view || jpfs_entry_lookup_locked(conversation, path, &entry) < 0)
+		return false;
+	object = &entry->object;
+	return (entry->home == JPFS_DURABLE && entry->version_ino == job->source.st_ino) ||
+	       entry->home == JPFS_PINNED;
+}
+
+/* The workspace has the bytes, and only mode or time differ. */
+static int project_attributes(struct jpfs_conversation *conversation, const char *path,
+			      struct job *job)
+{
+	cleanup_close int parent = -EBADF, fd = -EBADF;
+	const char *name;
+
+	parent = open_workspace_parent(conversation, path, &name);
+	if (parent < 0)
+		return parent;
+	fd = jp_open_regular(parent, name, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	if (jp_same_content(job->source_fd, fd) != 1)
+		return -EAGAIN;
+	if (jp_sys->fchmod(fd, job->source.st_mode & 07777) < 0 ||
+	    jp_sys->futimens(fd, (struct timespec[2]){job->source.st_atim, job->source.st_mtim}) <
+		    0)
+		return -errno;
+	return 0;
+}
+
+static int project_bytes(struct jpfs_conversation *conversation, const char *path, struct job *job)
+{
+	struct jpfs_view *view = conversation->view;
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	cleanup_close int to = -EBADF, parent = -EBADF;
+	char temporary[NAME_MAX + 1];
+	const char *name;
+	int r;
+
+	jpfs_view_temporary_name(view, temporary);
+	to = jp_open_beneath(view->workspace_fd, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (to < 0)
+		return to;
+	r = jp_copy_content(job->source_fd, to);
+	if (r == 0)
+		r = jp_copy_attributes(job->source_fd, to);
+	held = jp_lock(&conversation->lock);
+	if (r == 0)
+		r = is_still_shown(conversation, path, job) ? 0 : -EAGAIN;
+	if (r == 0)
+		r = ensure_directory(conversation);
+	if (r == 0)
+		r = parent = open_workspace_parent(conversation, path, &name);
+	if (r >= 0)
+		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno
+											  : 0;
+	if (r < 0)
+		(void)jp_sys->unlinkat(view->workspace_fd, temporary, 0); /* it was only a copy */
+	return r;
+}
+
+static int project_file(struct jpfs_conversation *conversation, const char *path)
+{
+	__attribute__((cleanup(job_release))) struct job job = {.source_fd = -EBADF};
+	int r = begin(conversation, path, &job);
+
+	if (r == -EALREADY)
+		return 0;
+	if (r < 0)
+		return r;
+	if (job.has_target && job.target.st_size == job.source.st_size) {
+		r = project_attributes(conversation, path, &job);
+		if (r != -EAGAIN)
+			return r;
+	}
+	return project_bytes(conversation, path, &job);
+}
+
+/* A directory or link of the durable copy that the workspace has not got yet. */
+static int project_other(struct jpfs_conversation *conversation, const char *path)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_close int from = -EBADF, to = -EBADF;
+	char place[JPFS_PATH_BYTES];
+	const char *name;
+	struct stat st;
+	int r = jpfs_durable_path_locked(conversation, path, place);
+
+	if (r < 0 || !conversation->in_view)
+		return r == -ENOENT || r == 0 ? 0 : r;
+	from = jpfs_open_parent(conversation->view->silo->conversations_fd, place, &name);
+	if (from < 0 || fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	r = ensure_directory(conversation);
+	if (r == 0)
+		r = to = open_workspace_parent(conversation, path, &name);
+	if (r >= 0)
+		r = jp_copy_tree(from, name, to, name, NULL);
+	return r == -EEXIST ? 0 : r;
+}
+
+/* The first path in the list that is not in progress; a copy, or NULL. */
+static char *take_note(struct jpfs_conversation *conversation, struct jpfs_note *const *notes,
+		       unsigned position)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	const struct jpfs_note *note = *notes;
+
+	while (note != NULL && position-- > 0)
+		note = note->next;
+	return note != NULL ? strdup(note->path) : NULL;
+}
+
+/* Whether a regular file of the workspace is what the view shows, or nothing is to be shown. */
+static bool is_projected(struct jpfs_conversation *conversation, const char *path)
+{
+	cleanup_object struct jpfs_object *object = NULL;
+	char place[JPFS_PATH_BYTES];
+	struct jpfs_entry *entry;
+	struct stat st;
+
+	if (jpfs_entry_lookup_locked(conversation, path, &entry) < 0)
+		return true;
+	object = &entry->object;
+	if (entry->home == JPFS_STAGED)
+		return false;
+	jpfs_workspace_path(conversation, path, place);
+	return jpfs_stat_beneath(conversation->view->workspace_fd, place, &st) == 0;
+}
+
+static int project_added(struct jpfs_conversation *conversation)
+{
+	unsigned position = 0;
+	int failure = 0;
+
+	for (;;) {
+		cleanup_free char *path = take_note(conversation, &conversation->added, position);
+		int r;
+
+		if (path == NULL)
+			return failure;
+		r = project_file(conversation, path);
+		if (r == 0)
+			r = project_other(conversation, path);
+		pthread_mutex_lock(&conversation->lock);
+		if (r == 0 && is_projected(conversation, path))
+			jpfs_note_remove(&conversation->added, path);
+		else
+			position++;
+		pthread_mutex_unlock(&conversation->lock);
+		if (r < 0 && r != -EAGAIN && failure == 0)
+			failure = r;
+	}
+}
+
+/* ---- what was put off ---- */
+
+/* A managed file that was removed while its directory stayed. */
+static int carry_out_hidden(struct jpfs_conversation *conversation, int64_t *wait_ms)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_view *view = conversation->view;
+	char place[JPFS_PATH_BYTES];
+	int64_t age;
+	int r = 0;
+
+	if (!conversation->in_view || conversation->hidden == 0)
+		return 0;
+	age = jpfs_now_ms() - conversation->incomplete_ms;
+	if (conversation->incomplete_ms != 0 && age < SETTLE_MS) {
+		wait_at_most(wait_ms, SETTLE_MS - age + 10);
+		return 0;
+	}
+	if (conversation->is_new) {
+		/* A directory made by hand, for a conversation that is in the store: show it. */
+		conversation->is_new = false;
+		conversation->hidden = 0;
+		conversation->incomplete_ms = 0;
+		jpfs_work_add(conversation, 0);
+		return 0;
+	}
+	for (int i = 0; i < JP_MANAGED_COUNT && r == 0; i++) {
+		cleanup_close int parent = -EBADF;
+		const char *name;
+
+		if ((conversation->hidden & (1U << i)) == 0)
+			continue;
+		parent = open_workspace_parent(conversation, jp_managed_name((enum jp_managed)i),
+					       &name);
+		if (parent < 0 || faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		/* Without a durable copy this may be the only one there is. */
+		if (jpfs_durable_path_locked(conversation, "", place) == -ENOENT)
+			r = jp_keep_move(view->silo->trash_fd, conversation->id, parent, name,
+					 name);
+		else if (jp_sys->unlinkat(parent, name, 0) < 0 && errno != ENOENT)
+			r = -errno;
+	}
+	return r;
+}
+
+/* Unmanaged files that were removed while their directory stayed. */
+static int carry_out_doomed(struct jpfs_conversation *conversation, int64_t *wait_ms)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_view *view = conversation->view;
+	struct jpfs_note *note, *next;
+	int r = 0;
+
+	if (!conversation->in_view || conversation->incomplete_ms != 0) {
+		if (conversation->in_view && conversation->doomed != NULL)
+			wait_at_most(wait_ms, SETTLE_MS);
+		return 0;
+	}
+	for (note = conversation->doomed; note != NULL && r == 0; note = next) {
+		int64_t age = jpfs_now_ms() - note->since_ms;
+		cleanup_close int parent = -EBADF;
+		char place[JPFS_PATH_BYTES];
+		const char *name;
+
+		next = note->next;
+		if (age < SETTLE_MS) {
+			wait_at_most(wait_ms, SETTLE_MS - age + 10);
+			continue;
+		}
+		if (conversation->dirty != NULL) {
+			wait_at_most(wait_ms, 500); /* its last version may still be on the way */
+			continue;
+		}
+		if (jpfs_durable_path_locked(conversation, note->path, place) == 0) {
+			parent = jpfs_open_parent(view->silo->conversations_fd, place, &name);
+			if (parent >= 0 && jp_name_is_temporary(note->path))
+				r = jp_remove_tree(parent, name);
+			else if (parent >= 0)
+				r = jp_keep_move(view->silo->trash_fd, conversation->id, parent,
+						 name, note->path);
+			if (r == -ENOENT)
+				r = 0;
+		}
+		if (r == 0)
+			jpfs_note_remove(&conversation->doomed, note->path);
+	}
+	return r;
+}
+
+static int carry_out_removed(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_note *note, *next;
+	int failure = 0;
+
+	for (note = conversation->removed; note != NULL && conversation->in_view; note = next) {
+		cleanup_close int parent = -EBADF;
+		const char *name;
+		int r;
+
+		next = note->next;
+		parent = open_workspace_parent(conversation, note->path, &name);
+		r = parent < 0 ? parent : jp_remove_tree(parent, name);
+		if (r == 0 || r == -ENOENT)
+			jpfs_note_remove(&conversation->removed, note->path);
+		else
+			failure = r;
+	}
+	return failure;
+}
+
+/* The pins have served when the workspace has what they hold. */
+static void drop_pins(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_view *view = conversation->view;
+
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		char place[JPFS_PATH_BYTES];
+		struct stat pin, st;
+
+		if (conversation->pins[i] == NULL ||
+		    fstatat(view->staging.fd, conversation->pins[i], &pin, 0) < 0)
+			continue;
+		jpfs_workspace_path(conversation, jp_managed_name((enum jp_managed)i), place);
+		if (!conversation->in_view ||
+		    (jpfs_stat_beneath(view->workspace_fd, place, &st) == 0 &&
+		     st.st_size == pin.st_size && jp_mtime_ns(&st) == jp_mtime_ns(&pin)))
+			jpfs_unpin_locked(conversation, (enum jp_managed)i);
+	}
+}
+
+static void look_at_vanished(struct jpfs_conversation *conversation, int64_t *wait_ms)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct stat st;
+
+	if (conversation->in_view && conversation->was_durable)
+		jp_ignore(jpfs_durable_stat_locked(conversation, JP_EVENTS,
+						   &st)); /* updates the state */
+	if (conversation->vanished_ms != 0)
+		wait_at_most(wait_ms, 250);
+}
+
+int jpfs_project_conversation(struct jpfs_conversation *conversation, int64_t *ret_wait_ms)
+{
+	struct jpfs_view *view = conversation->view;
+	int failure = 0;
+	int r;
+
+	*ret_wait_ms = -1;
+	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
+	look_at_vanished(conversation, ret_wait_ms);
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		r = project_file(conversation, jp_managed_name((enum jp_managed)i));
+		if (r == -EAGAIN || r == -ESTALE)
+			wait_at_most(ret_wait_ms, 50);
+		else if (r < 0 && failure == 0)
+			failure = r;
+	}
+	r = project_added(conversation);
+	failure = failure == 0 ? r : failure;
+	r = carry_out_removed(conversation);
+	failure = failure == 0 ? r : failure;
+	r = carry_out_hidden(conversation, ret_wait_ms);
+	failure = failure == 0 ? r : failure;
+	r = carry_out_doomed(conversation, ret_wait_ms);
+	failure = failure == 0 ? r : failure;
+	drop_pins(conversation);
+	if (failure < 0)
+		jpfs_view_fail(
+			view,
+			"nothing is lost, the conversation is in the store; it is tried again "
+			"when there is room or access",
+			"%s/%s/%s cannot be brought up to date: %s", view->workspace->root_path,
+			".jp/conversations", conversation->name, strerrordesc_np(-failure));
+	return failure;
+}

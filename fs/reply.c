@@ -1,0 +1,124 @@
+/*
+ * Answers, and what every operation needs to find its way from a nodeid to the view.
+ *
+ * Nothing is cached by the kernel yet beyond a single open: names and attributes are asked for each
+ * time, so what anybody changes in the store is seen at the next look.
+ */
+#include "core/base/io.h"
+#include "fs/log.h"
+#include "fs/ops.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct jpfs_connection *jpfs_connection_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+int jpfs_inner_place(struct jpfs_object *parent, const char *name, struct jpfs_inner_place *ret)
+{
+	struct jpfs_conversation *conversation = jpfs_as_conversation(parent);
+	struct jpfs_entry *entry = jpfs_as_entry(parent);
+	cleanup_unlock pthread_mutex_t *held = NULL;
+
+	if (conversation == NULL && entry == NULL)
+		return -ENOENT;
+	if (strlen(name) > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (conversation != NULL) {
+		held = jp_lock(&conversation->lock);
+		ret->conversation = conversation;
+		(void)snprintf(ret->path, sizeof(ret->path), "%s", name);
+		return conversation->in_view ? 0 : -ESTALE;
+	}
+	held = jp_lock(&entry->conversation->lock);
+	ret->conversation = entry->conversation;
+	if (!entry->is_linked || !entry->conversation->in_view)
+		return -ESTALE;
+	if (snprintf(ret->path, sizeof(ret->path), "%s/%s", entry->path, name) >=
+	    (int)sizeof(ret->path) - JP_CONVERSATION_PATH_BYTES)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+static void stat_synthetic(struct jpfs_view *view, const struct jpfs_object *object, mode_t mode,
+			   struct stat *ret)
+{
+	*ret = (struct stat){
+		.st_ino = object->serial,
+		.st_mode = mode,
+		.st_nlink = S_ISDIR(mode) ? 2 : 1,
+		.st_uid = geteuid(),
+		.st_gid = getegid(),
+		.st_blksize = 4096,
+		.st_mtim = view->started,
+		.st_ctim = view->started,
+		.st_atim = view->started,
+	};
+}
+
+int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object, struct stat *ret)
+{
+	struct jpfs_entry *entry = jpfs_as_entry(object);
+
+	switch (object->kind) {
+	case JPFS_ROOT:
+	case JPFS_ARCHIVE:
+	case JPFS_OUTSIDER:
+		return jpfs_outside_stat(view, object, ret);
+	case JPFS_CONVERSATION:
+		return jpfs_conversation_stat(jpfs_as_conversation(object), ret);
+	case JPFS_ENTRY: {
+		cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+
+		return jpfs_entry_stat_locked(entry, ret);
+	}
+	case JPFS_CONTROL:
+		stat_synthetic(view, object, S_IFDIR | 0555, ret);
+		return 0;
+	case JPFS_STATUS: {
+		cleanup_free char *text = NULL;
+		size_t size = 0;
+		int r = jpfs_status_text(view, &text, &size);
+
+		stat_synthetic(view, object, S_IFREG | 0444, ret);
+		ret->st_size = (off_t)size;
+		return r;
+	}
+	}
+	return -ENOENT;
+}
+
+void jpfs_reply_result(fuse_req_t req, const char *operation, int r)
+{
+	/* What programs ask for in the course of their work is not worth a line. */
+	if (r < 0 && r != -ENOENT && r != -EEXIST && r != -ENOTEMPTY && r != -ENODATA)
+		jpfs_log(JPFS_LOG_DEBUG, "%s: %s", operation, strerrorname_np(-r));
+	(void)fuse_reply_err(req, r < 0 ? -r : 0); /* the asker is gone: nothing to undo */
+}
+
+int jpfs_make_entry(struct jpfs_connection *connection, struct jpfs_object *object,
+		    struct fuse_entry_param *ret)
+{
+	int r;
+
+	*ret = (struct fuse_entry_param){.ino = object->serial};
+	r = jpfs_object_stat(connection->view, object, &ret->attr);
+	return r < 0 ? r : jpfs_node_remember(&connection->nodes, object);
+}
+
+void jpfs_reply_entry(fuse_req_t req, const char *operation, int r, struct jpfs_object *object)
+{
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	struct fuse_entry_param entry;
+
+	if (r == 0)
+		r = jpfs_make_entry(connection, object, &entry);
+	if (r < 0) {
+		jpfs_reply_result(req, operation, r);
+		return;
+	}
+	if (fuse_reply_entry(req, &entry) < 0)
+		jpfs_node_forget(&connection->nodes, entry.ino, 1); /* the kernel never got it */
+}

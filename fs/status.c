@@ -1,0 +1,129 @@
+/*
+ * `.jpfs/status.json`: what this mount is, serves and has done, for people and scripts.
+ */
+#include "fs/view.h"
+#include "include/jpfs.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static json_t *format_time(const struct timespec *when)
+{
+	char text[40];
+	struct tm utc;
+
+	gmtime_r(&when->tv_sec, &utc);
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return json_string(text);
+}
+
+/* A path may hold any bytes; JSON text may not. */
+static json_t *format_path(const char *path)
+{
+	json_t *string = json_string(path);
+
+	return string != NULL ? string : json_string("(not UTF-8)");
+}
+
+static int count_conversations(struct jpfs_view *view, json_t *ret)
+{
+	json_int_t projected = 0, workspace_only = 0, archived = 0, local;
+	json_t *drafts = json_array();
+	struct jpfs_conversation **all;
+	size_t count, live = 0, stored_archived = 0;
+	json_int_t durable_here = 0;
+	int r = jpfs_view_snapshot(view, &all, &count);
+
+	if (r < 0) {
+		json_decref(drafts);
+		return r;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct jpfs_conversation *conversation = all[i];
+		char id[24];
+
+		pthread_mutex_lock(&conversation->lock);
+		if (strcmp(jpfs_conversation_presence_locked(conversation), "projected") == 0) {
+			projected++;
+			durable_here++;
+		} else {
+			workspace_only++;
+		}
+		archived += conversation->is_archived ? 1 : 0;
+		(void)snprintf(id, sizeof(id), "%" PRIu64, conversation->id);
+		if (conversation->drafts != 0)
+			json_array_append_new(drafts, json_string(id));
+		pthread_mutex_unlock(&conversation->lock);
+		jpfs_object_unref(&conversation->object);
+	}
+	free(all);
+	r = jp_dir_index_count(view->durable_index, &live, &stored_archived);
+	local = (json_int_t)(live + stored_archived) - durable_here;
+	json_object_set_new(ret, "projected", json_integer(projected));
+	json_object_set_new(ret, "workspace_only", json_integer(workspace_only));
+	json_object_set_new(ret, "local", json_integer(local));
+	json_object_set_new(ret, "archived", json_integer(archived));
+	json_object_set_new(ret, "drafts", drafts);
+	return r;
+}
+
+static json_t *format_failure(struct jpfs_view *view)
+{
+	struct jpfs_failure failure;
+
+	pthread_mutex_lock(&view->table);
+	failure = view->failure;
+	pthread_mutex_unlock(&view->table);
+	jp_make_printable(failure.message);
+	if (failure.when[0] == '\0')
+		return json_null();
+	return json_pack("{s:s, s:o, s:s}", "when", failure.when, "message",
+			 format_path(failure.message), "remedy", failure.remedy);
+}
+
+int jpfs_status_text(struct jpfs_view *view, char **ret_text, size_t *ret_size)
+{
+	json_t *root = json_object(), *conversations = json_object();
+	unsigned commits, projections;
+	char *text, *whole;
+	size_t size;
+	int r;
+
+	if (root == NULL || conversations == NULL) {
+		json_decref(root);
+		json_decref(conversations);
+		return -ENOMEM;
+	}
+	r = count_conversations(view, conversations);
+	jpfs_work_count(view, &commits, &projections);
+	json_object_set_new(root, "version", json_string(JPFS_VERSION));
+	json_object_set_new(root, "workspace_id", json_string(view->workspace->id));
+	json_object_set_new(root, "root", format_path(view->workspace->root_path));
+	json_object_set_new(root, "silo", format_path(view->silo->path));
+	json_object_set_new(root, "pid", json_integer(getpid()));
+	json_object_set_new(root, "mounted_since", format_time(&view->started));
+	json_object_set_new(root, "read_only", json_boolean(view->is_read_only));
+	json_object_set_new(root, "conversations", conversations);
+	json_object_set_new(
+		root, "pending",
+		json_pack("{s:i, s:i}", "commits", (int)commits, "projections", (int)projections));
+	json_object_set_new(root, "last_error", format_failure(view));
+	text = r < 0 ? NULL : json_dumps(root, JSON_INDENT(2));
+	json_decref(root);
+	if (text == NULL)
+		return r < 0 ? r : -ENOMEM;
+	size = strlen(text);
+	whole = realloc(text, size + 2);
+	if (whole == NULL) {
+		free(text);
+		return -ENOMEM;
+	}
+	whole[size] = '\n';
+	whole[size + 1] = '\0';
+	*ret_text = whole;
+	*ret_size = size + 1;
+	return 0;
+}

@@ -1,0 +1,535 @@
+/*
+ * The life of a view and of the objects in it.
+ *
+ * Which conversations the workspace has is read once, when the mount is made, and kept here from
+ * then on: the real directory lies beneath the mount, so nothing else has business there. What a
+ * stranger does to it (another mount namespace, a vanished disk) is noticed when the mount is made
+ * again, and never taken for a removal.
+ */
+#include "fs/view.h"
+
+#include "core/base/io.h"
+#include "core/base/sys.h"
+#include "core/conversation_id.h"
+#include "core/user_data.h"
+#include "fs/log.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define IMPORT_MARKER "import-pending"
+
+int64_t jpfs_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- objects ---- */
+
+void jpfs_object_init(struct jpfs_view *view, struct jpfs_object *object, enum jpfs_kind kind)
+{
+	object->kind = kind;
+	object->serial = atomic_fetch_add(&view->next_serial, 1);
+	atomic_init(&object->refs, 1);
+}
+
+struct jpfs_object *jpfs_object_ref(struct jpfs_object *object)
+{
+	atomic_fetch_add(&object->refs, 1);
+	return object;
+}
+
+bool jpfs_object_try_ref(struct jpfs_object *object)
+{
+	unsigned refs = atomic_load(&object->refs);
+
+	while (refs != 0) {
+		if (atomic_compare_exchange_weak(&object->refs, &refs, refs + 1))
+			return true;
+	}
+	return false;
+}
+
+struct jpfs_conversation *jpfs_as_conversation(struct jpfs_object *object)
+{
+	return object->kind == JPFS_CONVERSATION ? (struct jpfs_conversation *)object : NULL;
+}
+
+struct jpfs_entry *jpfs_as_entry(struct jpfs_object *object)
+{
+	return object->kind == JPFS_ENTRY ? (struct jpfs_entry *)object : NULL;
+}
+
+struct jpfs_outsider *jpfs_as_outsider(struct jpfs_object *object)
+{
+	return object->kind == JPFS_OUTSIDER ? (struct jpfs_outsider *)object : NULL;
+}
+
+static void free_conversation(struct jpfs_conversation *conversation)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++)
+		jpfs_unpin_locked(conversation, (enum jp_managed)i);
+	jpfs_notes_free(&conversation->added);
+	jpfs_notes_free(&conversation->removed);
+	jpfs_notes_free(&conversation->doomed);
+	pthread_mutex_destroy(&conversation->lock);
+	free(conversation->name);
+	free(conversation);
+}
+
+static void free_entry(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_entry **link;
+
+	pthread_mutex_lock(&conversation->lock);
+	for (link = &conversation->entries; *link != NULL; link = &(*link)->next) {
+		if (*link == entry) {
+			*link = entry->next;
+			break;
+		}
+	}
+	/* Staged bytes that nobody committed and nobody will: an unlinked file's. */
+	if (entry->staged_name != NULL)
+		(void)jp_sys->unlinkat(conversation->view->staging.fd, entry->staged_name, 0);
+	pthread_mutex_unlock(&conversation->lock);
+	jpfs_content_unrefp(&entry->content);
+	free(entry->staged_name);
+	free(entry->path);
+	free(entry);
+	jpfs_object_unref(&conversation->object);
+}
+
+void jpfs_object_unref(struct jpfs_object *object)
+{
+	if (object == NULL || atomic_fetch_sub(&object->refs, 1) != 1)
+		return;
+	switch (object->kind) {
+	case JPFS_CONVERSATION:
+		free_conversation((struct jpfs_conversation *)object);
+		break;
+	case JPFS_ENTRY:
+		free_entry((struct jpfs_entry *)object);
+		break;
+	case JPFS_OUTSIDER:
+		jpfs_outside_forget((struct jpfs_outsider *)object);
+		break;
+	case JPFS_ROOT:
+	case JPFS_ARCHIVE:
+	case JPFS_CONTROL:
+	case JPFS_STATUS:
+		break; /* part of the view; its own reference keeps them from coming here */
+	}
+}
+
+void jpfs_object_unrefp(struct jpfs_object **object)
+{
+	jpfs_object_unref(*object);
+	*object = NULL;
+}
+
+/* ---- the table of conversations ---- */
+
+static int compare_ids(const void *first, const void *second)
+{
+	uint64_t a = ((const struct jpfs_conversation *)first)->id;
+	uint64_t b = ((const struct jpfs_conversation *)second)->id;
+
+	return a < b ? -1 : a > b;
+}
+
+struct jpfs_conversation *jpfs_view_find(struct jpfs_view *view, uint64_t id)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&view->table);
+	const struct jpfs_conversation key = {.id = id};
+	void *found = tfind(&key, &view->conversations, compare_ids);
+	struct jpfs_conversation *conversation;
+
+	if (found == NULL)
+		return NULL;
+	conversation = *(struct jpfs_conversation **)found;
+	jpfs_object_ref(&conversation->object);
+	return conversation;
+}
+
+int jpfs_view_add(struct jpfs_view *view, uint64_t id, const char *name, bool is_archived,
+		  struct jpfs_conversation **ret)
+{
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	struct jpfs_conversation *conversation = calloc(1, sizeof(*conversation));
+	pthread_mutexattr_t attributes;
+	void *place;
+
+	if (conversation == NULL)
+		return -ENOMEM;
+	conversation->name = strdup(name);
+	if (conversation->name == NULL) {
+		free(conversation);
+		return -ENOMEM;
+	}
+	jpfs_object_init(view, &conversation->object, JPFS_CONVERSATION);
+	conversation->view = view;
+	conversation->id = id;
+	conversation->is_archived = is_archived;
+	conversation->in_view = true;
+	conversation->dirty_end = &conversation->dirty;
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&conversation->lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+
+	held = jp_lock(&view->table);
+	place = tsearch(conversation, &view->conversations, compare_ids);
+	if (place == NULL || *(struct jpfs_conversation **)place != conversation) {
+		free_conversation(conversation);
+		return place == NULL ? -ENOMEM : -EEXIST;
+	}
+	view->conversation_count++;
+	if (ret != NULL)
+		*ret = (struct jpfs_conversation *)jpfs_object_ref(&conversation->object);
+	return 0;
+}
+
+void jpfs_view_drop(struct jpfs_conversation *conversation)
+{
+	struct jpfs_view *view = conversation->view;
+	bool was_there;
+
+	pthread_mutex_lock(&view->table);
+	was_there = tdelete(conversation, &view->conversations, compare_ids) != NULL;
+	view->conversation_count -= was_there ? 1 : 0;
+	pthread_mutex_unlock(&view->table);
+	conversation->in_view = false;
+	if (was_there)
+		jpfs_object_unref(&conversation->object); /* the table's; the caller has one */
+}
+
+struct snapshot {
+	struct jpfs_conversation **items;
+	size_t count;
+};
+
+static void collect(const void *node, VISIT visit, void *closure)
+{
+	struct snapshot *snapshot = closure;
+
+	if (visit == postorder || visit == leaf) {
+		struct jpfs_conversation *conversation = *(struct jpfs_conversation *const *)node;
+
+		jpfs_object_ref(&conversation->object);
+		snapshot->items[snapshot->count++] = conversation;
+	}
+}
+
+int jpfs_view_snapshot(struct jpfs_view *view, struct jpfs_conversation ***ret, size_t *ret_count)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&view->table);
+	struct snapshot snapshot = {
+		.items = calloc(view->conversation_count + 1, sizeof(*snapshot.items)),
+	};
+
+	if (snapshot.items == NULL)
+		return -ENOMEM;
+	twalk_r(view->conversations, collect, &snapshot);
+	*ret = snapshot.items;
+	*ret_count = snapshot.count;
+	return 0;
+}
+
+/* ---- opening and closing ---- */
+
+static int mark_first_use(struct jpfs_view *view)
+{
+	struct stat st;
+
+	/* The marker makes an import that was cut off go on the next time. */
+	if (view->silo->was_made && !view->is_read_only) {
+		int r = jp_replace_file(view->silo->own_fd, IMPORT_MARKER, "", 0, 0600);
+
+		if (r < 0)
+			return r;
+	}
+	view->import_all = !view->is_read_only && fstatat(view->silo->own_fd, IMPORT_MARKER, &st,
+							  AT_SYMLINK_NOFOLLOW) == 0;
+	return 0;
+}
+
+int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
+		   struct jp_silo *silo, int workspace_fd, bool read_only)
+{
+	int r;
+
+	*view = (struct jpfs_view){
+		.workspace = workspace,
+		.silo = silo,
+		.workspace_fd = workspace_fd,
+		.is_read_only = read_only,
+		.staging = {.fd = -EBADF, .parent_fd = -EBADF},
+	};
+	clock_gettime(CLOCK_REALTIME, &view->started);
+	pthread_rwlock_init(&view->outside_lock, NULL);
+	pthread_mutex_init(&view->names, NULL);
+	pthread_mutex_init(&view->follow, NULL);
+	pthread_mutex_init(&view->table, NULL);
+	atomic_init(&view->next_serial, JPFS_ROOT_SERIAL);
+	atomic_init(&view->next_temporary, 1);
+	jpfs_object_init(view, &view->root, JPFS_ROOT); /* the first serial: JPFS_ROOT_SERIAL */
+	jpfs_object_init(view, &view->archive, JPFS_ARCHIVE);
+	jpfs_object_init(view, &view->control, JPFS_CONTROL);
+	jpfs_object_init(view, &view->status, JPFS_STATUS);
+	r = jp_dir_index_new(silo->conversations_fd, &view->durable_index);
+	if (r == 0 && !read_only)
+		r = jp_staging_open(silo, &view->staging);
+	if (r == 0)
+		r = mark_first_use(view);
+	return r;
+}
+
+static void remove_leftovers(struct jpfs_view *view)
+{
+	struct jpfs_listing listing = {0};
+
+	if (view->is_read_only)
+		return;
+	if (jpfs_outside_list(view, &view->root, &listing) == 0) {
+		for (size_t i = 0; i < listing.count; i++) {
+			if (jpfs_is_temporary_name(listing.items[i].name))
+				jp_ignore(
+					jp_remove_tree(view->workspace_fd, listing.items[i].name));
+		}
+	}
+	jpfs_listing_release(&listing);
+}
+
+int jpfs_view_load(struct jpfs_view *view)
+{
+	struct jp_index_entry *entries;
+	size_t count;
+	uint64_t last = 0;
+	int r;
+
+	remove_leftovers(view);
+	r = jp_dir_index_read(view->workspace_fd, &entries, &count);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count && r == 0; i++) {
+		/* A second directory for an ID is left where it is, and is not shown. */
+		if (i > 0 && entries[i].id == last) {
+			jpfs_log(JPFS_LOG_WARNING,
+				 "%s: another directory for conversation %" PRIu64
+				 " in %s, which is "
+				 "not shown; remove one of the two while not mounted",
+				 entries[i].name, last, view->workspace->root_path);
+			continue;
+		}
+		last = entries[i].id;
+		r = jpfs_view_add(view, last, entries[i].name, entries[i].is_archived, NULL);
+		if (r == -EEXIST)
+			r = 0; /* still there from before a detachment */
+	}
+	jp_index_entries_free(entries, count);
+	return r;
+}
+
+void jpfs_view_close(struct jpfs_view *view)
+{
+	struct jpfs_conversation **all = NULL;
+	size_t count = 0;
+
+	if (view->import_all && !view->is_read_only)
+		(void)jp_sys->unlinkat(view->silo->own_fd, IMPORT_MARKER, 0);
+	if (jpfs_view_snapshot(view, &all, &count) == 0) {
+		for (size_t i = 0; i < count; i++) {
+			jpfs_view_drop(all[i]);
+			jpfs_object_unref(&all[i]->object);
+		}
+		free(all);
+	}
+	jp_dir_index_free(view->durable_index);
+	if (view->staging.fd >= 0)
+		jp_staging_close(&view->staging);
+	pthread_mutex_destroy(&view->table);
+	pthread_mutex_destroy(&view->follow);
+	pthread_mutex_destroy(&view->names);
+	pthread_rwlock_destroy(&view->outside_lock);
+}
+
+void jpfs_view_follow_silo(struct jpfs_view *view)
+{
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	cleanup_free char *user_data = NULL;
+	cleanup_silo struct jp_silo found = {0};
+	struct jp_staging staging = {0};
+	struct jp_error error = {0};
+	struct stat st;
+	int r;
+
+	if (fstat(view->silo->conversations_fd, &st) == 0 && st.st_nlink > 0)
+		return;
+	held = jp_lock(&view->follow);
+	if (fstat(view->silo->conversations_fd, &st) == 0 && st.st_nlink > 0)
+		return; /* another thread was quicker */
+	r = jp_user_data_dir(&user_data, &error);
+	if (r == 0)
+		r = jp_silo_open(user_data, view->workspace->id, jp_workspace_slug(view->workspace),
+				 true, &found, &error);
+	if (r == 0 && !view->is_read_only)
+		r = jp_staging_open(&found, &staging);
+	if (r < 0) {
+		jpfs_view_fail(view, error.remedy, "the silo %s is gone: %s", view->silo->path,
+			       error.message[0] != '\0' ? error.message : strerrordesc_np(-r));
+		return;
+	}
+	jpfs_log(JPFS_LOG_INFO, "the silo %s was folded into %s", view->silo->path, found.path);
+	/* In place: whoever uses one of these numbers meets the new silo from the next call on. */
+	if (dup3(found.fd, view->silo->fd, O_CLOEXEC) < 0 ||
+	    dup3(found.conversations_fd, view->silo->conversations_fd, O_CLOEXEC) < 0 ||
+	    dup3(found.own_fd, view->silo->own_fd, O_CLOEXEC) < 0 ||
+	    dup3(found.staging_fd, view->silo->staging_fd, O_CLOEXEC) < 0 ||
+	    dup3(found.history_fd, view->silo->history_fd, O_CLOEXEC) < 0 ||
+	    dup3(found.trash_fd, view->silo->trash_fd, O_CLOEXEC) < 0 ||
+	    dup3(found.workspaces_fd, view->silo->workspaces_fd, O_CLOEXEC) < 0)
+		jpfs_view_fail(view, "unmount and mount again",
+			       "the silo %s cannot be followed: %m", found.path);
+	if (!view->is_read_only) {
+		/* Our own staging directory may have moved along, or have been removed. */
+		if (fstat(view->staging.fd, &st) < 0 || st.st_nlink == 0) {
+			(void)dup3(staging.fd, view->staging.fd, O_CLOEXEC);
+			(void)dup3(staging.parent_fd, view->staging.parent_fd, O_CLOEXEC);
+			memcpy(view->staging.name, staging.name, sizeof(staging.name));
+			jp_closep(&staging.fd);
+			jp_closep(&staging.parent_fd);
+		} else {
+			jp_staging_close(&staging);
+		}
+	}
+	jp_dir_index_expire(view->durable_index);
+}
+
+/* ---- what went wrong ---- */
+
+void jpfs_view_fail(struct jpfs_view *view, const char *remedy, const char *format, ...)
+{
+	struct jpfs_failure failure = {0};
+	struct timespec now;
+	struct tm utc;
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(failure.message, sizeof(failure.message), format, arguments);
+	va_end(arguments);
+	(void)snprintf(failure.remedy, sizeof(failure.remedy), "%s", remedy);
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	(void)strftime(failure.when, sizeof(failure.when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+
+	pthread_mutex_lock(&view->table);
+	view->failure = failure;
+	pthread_mutex_unlock(&view->table);
+	jpfs_log(JPFS_LOG_ERROR, "%s%s%s", failure.message, remedy[0] != '\0' ? "; " : "", remedy);
+}
+
+bool jpfs_view_is_empty(struct jpfs_view *view)
+{
+	struct jpfs_listing listing = {0};
+	bool is_empty;
+
+	/* A few conversations more tell as much as all of them would. */
+	pthread_mutex_lock(&view->table);
+	is_empty = view->conversation_count == 0;
+	pthread_mutex_unlock(&view->table);
+	if (!is_empty)
+		return false;
+	is_empty = jpfs_outside_list(view, &view->root, &listing) == 0;
+	for (size_t i = 0; i < listing.count && is_empty; i++)
+		is_empty = jpfs_is_temporary_name(listing.items[i].name);
+	jpfs_listing_release(&listing);
+	return is_empty;
+}
+
+/* ---- small things that several files need ---- */
+
+void jpfs_view_temporary_name(struct jpfs_view *view, char *ret_name)
+{
+	(void)snprintf(ret_name, NAME_MAX + 1, ".jpfs-%ld-%" PRIu64, (long)getpid(),
+		       atomic_fetch_add(&view->next_temporary, 1));
+}
+
+bool jpfs_is_temporary_name(const char *name)
+{
+	size_t digits;
+
+	if (strncmp(name, ".jpfs-", 6) != 0)
+		return false;
+	name += 6;
+	digits = strspn(name, "0123456789");
+	if (digits == 0 || name[digits] != '-')
+		return false;
+	name += digits + 1;
+	digits = strspn(name, "0123456789");
+	return digits > 0 && name[digits] == '\0';
+}
+
+int jpfs_listing_add(struct jpfs_listing *listing, const char *name, ino_t ino, mode_t type)
+{
+	char *copy;
+
+	if (listing->count == listing->room) {
+		size_t more = listing->room == 0 ? 32 : listing->room * 2;
+		struct jpfs_listed *grown = reallocarray(listing->items, more, sizeof(*grown));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		listing->items = grown;
+		listing->room = more;
+	}
+	copy = strdup(name);
+	if (copy == NULL)
+		return -ENOMEM;
+	listing->items[listing->count++] = (struct jpfs_listed){copy, ino, type & S_IFMT};
+	return 0;
+}
+
+void jpfs_listing_release(struct jpfs_listing *listing)
+{
+	for (size_t i = 0; i < listing->count; i++)
+		free(listing->items[i].name);
+	free(listing->items);
+	*listing = (struct jpfs_listing){0};
+}
+
+int jpfs_open_parent(int root_fd, const char *path, const char **ret_name)
+{
+	char directory[JPFS_PATH_BYTES];
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL) {
+		*ret_name = path;
+		return jp_open_beneath(root_fd, ".", O_PATH | O_DIRECTORY, 0);
+	}
+	if ((size_t)(slash - path) >= sizeof(directory))
+		return -ENAMETOOLONG;
+	memcpy(directory, path, (size_t)(slash - path));
+	directory[slash - path] = '\0';
+	*ret_name = slash + 1;
+	return jp_open_beneath(root_fd, directory, O_PATH | O_DIRECTORY, 0);
+}
+
+int jpfs_stat_beneath(int root_fd, const char *path, struct stat *ret)
+{
+	cleanup_close int parent = -EBADF;
+	const char *name;
+
+	parent = jpfs_open_parent(root_fd, path, &name);
+	if (parent < 0)
+		return parent;
+	return fstatat(parent, name, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}

@@ -1,0 +1,453 @@
+/*
+ * The view: what is where, for one worktree. Knows nothing of FUSE.
+ *
+ * The two sides are the silo (durable) and the real directory beneath the mount (workspace). The
+ * view decides which conversations this worktree has, and for each file where its bytes are now:
+ *
+ *     home        the bytes are in                           left when
+ *     DURABLE     <silo>/conversations/<name>/<path>         it is written (copied to STAGED)
+ *     STAGED      <silo>/jpfs/staging/<daemon>/<n>           it is committed (renamed to DURABLE)
+ *     WORKSPACE   <workspace>/.jp/conversations/<name>/<path>   it is written (copied to STAGED)
+ *     PINNED      a hard link in staging/                    the durable copy is whole again
+ *
+ * WORKSPACE is the home of conversations that have no durable copy yet, and of drafts: versions
+ * that jp would reject and that therefore do not replace the durable one.
+ *
+ * Objects (struct jpfs_object and what begins with it) stand for what the kernel can hold: they are
+ * counted, and live while the kernel, a directory in memory or a pending write refers to them.
+ * An object for a file is *one version line*: when somebody else replaces the file, the next lookup
+ * makes a new object, and who has the old one open goes on with the old bytes.
+ *
+ * Lock order, outermost first:
+ *     view->outside_lock    (outside.c) readers: system calls beneath non-conversations
+ *     view->names           comes and goes of conversations: mkdir, rmdir, rename of whole ones
+ *     conversation->lock    everything in one conversation; two of them in the order of their IDs
+ *     view->follow          finding a silo that was folded away
+ *     view->table           the trees of objects, the list of errors; a leaf
+ *     work->lock            the queue; a leaf
+ *     the index's own lock  (core/dir_index.c); a leaf
+ * Bytes are copied, compared and synced under none of them, with two exceptions that wait only for
+ * themselves: the first write to a file copies it under its conversation's lock, and so does a
+ * write itself, so that a commit sees either all of it or nothing.
+ */
+#pragma once
+
+#include "core/base/cleanup.h"
+#include "core/dir_index.h"
+#include "core/managed.h"
+#include "core/silo.h"
+#include "core/staging.h"
+#include "core/workspace.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define JPFS_ROOT_SERIAL 1 /* FUSE_ROOT_ID */
+
+enum jpfs_kind {
+	JPFS_ROOT,
+	JPFS_ARCHIVE,      /* .archive */
+	JPFS_CONTROL,      /* .jpfs */
+	JPFS_STATUS,       /* .jpfs/status.json */
+	JPFS_CONVERSATION, /* a conversation's directory */
+	JPFS_ENTRY,        /* anything in one */
+	JPFS_OUTSIDER,     /* anything that is no conversation: passed through */
+};
+
+struct jpfs_object {
+	enum jpfs_kind kind; /* immutable */
+	uint64_t serial;     /* immutable; never used again in this process: the nodeid */
+	atomic_uint refs;
+};
+
+/* An open file, shared by those who are using it. */
+struct jpfs_content {
+	atomic_uint refs;
+	int fd;
+};
+
+enum jpfs_home { JPFS_DURABLE, JPFS_STAGED, JPFS_WORKSPACE, JPFS_PINNED };
+
+struct jpfs_conversation;
+struct jpfs_view;
+
+struct jpfs_entry {
+	struct jpfs_object object;
+	struct jpfs_conversation *conversation; /* a reference */
+	/* protected by conversation->lock from here on */
+	struct jpfs_entry *next; /* in conversation->entries */
+	char *path;              /* in the conversation's directory; may have several components */
+	enum jp_managed managed;
+	mode_t type;    /* S_IFREG, S_IFDIR, S_IFLNK or what lies in the workspace */
+	bool is_linked; /* `path` leads to it */
+	enum jpfs_home home;
+	ino_t shown_ino;              /* st_ino as first shown; it never changes */
+	ino_t version_ino;            /* DURABLE: the inode of this version */
+	struct jpfs_content *content; /* open while opened, unlinked or being committed; or NULL */
+	unsigned opens, writers;
+	char *staged_name;   /* STAGED: in staging */
+	bool is_shared;      /* STAGED: another name may lead to the same inode; copy to write */
+	bool times_were_set; /* STAGED: somebody asked for these times */
+	bool was_unseen;     /* created over a durable file that the view does not show */
+	bool is_dirty;       /* in conversation->dirty, which holds a reference */
+	uint64_t generation; /* counts changes of the bytes */
+	int64_t ended_ms;    /* when the last write ended; 0 while one is under way */
+	struct jpfs_entry *next_dirty;
+};
+
+/* A version of a managed file, by what stat says of it. */
+struct jpfs_version {
+	ino_t ino; /* 0: none known */
+	int64_t mtime_ns;
+	off_t size;
+};
+
+/* A path in a conversation with a time. */
+struct jpfs_note {
+	struct jpfs_note *next;
+	int64_t since_ms;
+	char path[];
+};
+
+struct jpfs_conversation {
+	struct jpfs_object object;
+	struct jpfs_view *view;
+	uint64_t id;          /* immutable */
+	pthread_mutex_t lock; /* recursive: the last reference to an entry may go under it */
+	/* changed under view->names and lock; read under either */
+	char *name; /* the directory's name here */
+	bool is_archived;
+	bool in_view; /* false once it was taken out */
+	/* protected by lock from here on */
+	bool is_reconciled;
+	bool was_durable;       /* a durable copy has been seen */
+	unsigned hidden;        /* bits of enum jp_managed: removed or not yet made here */
+	unsigned drafts;        /* bits: the workspace's version is what this view shows */
+	unsigned durable_files; /* bits: the durable copy has, or last had, these */
+	struct jpfs_version known[JP_MANAGED_COUNT]; /* durable versions last accepted */
+	struct jpfs_version same[JP_MANAGED_COUNT];  /* projected versions with a known one's bytes,
+						      * whatever the times say */
+	char *pins[JP_MANAGED_COUNT]; /* in staging: the known version, until it is projected */
+	int64_t vanished_ms;          /* since when the durable copy is gone or not whole; 0: not */
+	int64_t incomplete_ms;        /* since when it is on its way in or out; 0: not */
+	bool is_new;                  /* made by mkdir, and nothing created in it yet */
+	struct timespec changed;      /* last change of the directory through the mount */
+	struct jpfs_entry *entries;   /* live objects; no references */
+	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
+	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
+	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
+	struct jpfs_note *doomed; /* unmanaged, to be taken from the durable copy later */
+	/* protected by work->lock */
+	struct jpfs_conversation *next_work;
+	bool is_queued, is_working, is_due_again;
+	int64_t due_ms;
+	unsigned failures; /* in a row */
+};
+
+struct jpfs_outsider {
+	struct jpfs_object object;
+	struct jpfs_view *view; /* immutable */
+	/* protected by view->table */
+	struct jpfs_object *parent; /* a reference */
+	char *name;
+	bool is_linked;
+	int fd; /* open while opened, -EBADF otherwise; protected by view->table */
+	unsigned opens;
+};
+
+struct jpfs_failure {
+	char when[40];
+	char message[512];
+	char remedy[256];
+};
+
+struct jpfs_work;
+
+struct jpfs_view {
+	const struct jp_workspace *workspace;
+	struct jp_silo *silo;
+	struct jp_staging staging;
+	struct jp_dir_index *durable_index;
+	int workspace_fd; /* the real .jp/conversations; replaced in place by dup3 */
+	bool is_read_only, list_control;
+	mode_t umask;    /* of whoever mounted, for directories that nobody asked for by mode */
+	bool import_all; /* first use of the workspace ID */
+	struct timespec started;
+	pthread_rwlock_t outside_lock;
+	pthread_mutex_t names;
+	pthread_mutex_t follow;
+	pthread_mutex_t table;
+	/* protected by table */
+	void *conversations; /* tree by ID; each has a reference */
+	size_t conversation_count;
+	void *outsiders;             /* tree by parent and name; no references */
+	struct jpfs_failure failure; /* the last one; when[0] is NUL if there was none */
+	atomic_uint_least64_t next_serial, next_temporary;
+	struct jpfs_object root, archive, control, status;
+	struct jpfs_work *work;
+};
+
+/* One name in a listing. */
+struct jpfs_listed {
+	char *name;
+	ino_t ino;
+	mode_t type;
+};
+
+struct jpfs_listing {
+	struct jpfs_listed *items;
+	size_t count, room;
+};
+
+/* ---- view.c: life, tables, objects ---- */
+
+must_check int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
+			      struct jp_silo *silo, int workspace_fd, bool read_only);
+/* Read which conversations the workspace has. Called before each mounting, nothing being served. */
+must_check int jpfs_view_load(struct jpfs_view *view);
+void jpfs_view_close(struct jpfs_view *view);
+
+void jpfs_object_init(struct jpfs_view *view, struct jpfs_object *object, enum jpfs_kind kind);
+struct jpfs_object *jpfs_object_ref(struct jpfs_object *object);
+bool jpfs_object_try_ref(struct jpfs_object *object); /* false: it is going, leave it alone */
+void jpfs_object_unref(struct jpfs_object *object);   /* NULL is fine */
+void jpfs_object_unrefp(struct jpfs_object **object);
+#define cleanup_object __attribute__((cleanup(jpfs_object_unrefp)))
+
+struct jpfs_conversation *jpfs_as_conversation(struct jpfs_object *object);
+struct jpfs_entry *jpfs_as_entry(struct jpfs_object *object);
+struct jpfs_outsider *jpfs_as_outsider(struct jpfs_object *object);
+
+/* A new reference to the conversation with this ID in the view, or NULL. */
+struct jpfs_conversation *jpfs_view_find(struct jpfs_view *view, uint64_t id);
+must_check int jpfs_view_add(struct jpfs_view *view, uint64_t id, const char *name,
+			     bool is_archived, struct jpfs_conversation **ret);
+/* Take a conversation out of the table; names and its lock are held. */
+void jpfs_view_drop(struct jpfs_conversation *conversation);
+/* New references to all conversations; free the array after unref'ing each. */
+must_check int jpfs_view_snapshot(struct jpfs_view *view, struct jpfs_conversation ***ret,
+				  size_t *ret_count);
+/* Remember and log what went wrong in the background. */
+void jpfs_view_fail(struct jpfs_view *view, const char *remedy, const char *format, ...)
+	printf_like(3, 4);
+/* Nothing is listed in the root: the mount is in the way of whoever removes the directory. */
+bool jpfs_view_is_empty(struct jpfs_view *view);
+/* A name in the workspace's root for a file on its way to its place. NAME_MAX + 1 bytes. */
+void jpfs_view_temporary_name(struct jpfs_view *view, char *ret_name);
+bool jpfs_is_temporary_name(const char *name);
+/* The silo was folded away by jp: open the one that took its place. */
+void jpfs_view_follow_silo(struct jpfs_view *view);
+
+int64_t jpfs_now_ms(void); /* CLOCK_BOOTTIME */
+
+must_check int jpfs_listing_add(struct jpfs_listing *listing, const char *name, ino_t ino,
+				mode_t type);
+void jpfs_listing_release(struct jpfs_listing *listing);
+
+/* A path "directory/name" split for at-calls: opens the directory beneath a root. Returns a new
+ * descriptor; *ret_name points into path. */
+must_check int jpfs_open_parent(int root_fd, const char *path, const char **ret_name);
+/* stat of a path beneath a root without following anything; like fstatat otherwise. */
+must_check int jpfs_stat_beneath(int root_fd, const char *path, struct stat *ret);
+
+/* ---- partition.c: the root and .archive ---- */
+
+must_check int jpfs_partition_lookup(struct jpfs_view *view, struct jpfs_object *parent,
+				     const char *name, struct jpfs_object **ret);
+must_check int jpfs_partition_list(struct jpfs_view *view, struct jpfs_object *partition,
+				   struct jpfs_listing *listing);
+must_check int jpfs_partition_mkdir(struct jpfs_view *view, struct jpfs_object *parent,
+				    const char *name, mode_t mode, struct jpfs_object **ret);
+must_check int jpfs_partition_rmdir(struct jpfs_view *view, struct jpfs_object *parent,
+				    const char *name);
+/* Rename where at least one end is a conversation's directory. */
+must_check int jpfs_partition_rename(struct jpfs_view *view, struct jpfs_object *old_parent,
+				     const char *old_name, struct jpfs_object *new_parent,
+				     const char *new_name, unsigned flags);
+/* Whether jp would mistake an entry of this name for one of the view's conversations. */
+bool jpfs_name_is_reserved(struct jpfs_view *view, const char *name);
+bool jpfs_is_partition(const struct jpfs_object *object);
+
+/* ---- conversation.c: one conversation; the lock is held where a name ends in _locked ---- */
+
+#define JPFS_PATH_BYTES 4096
+
+/* Lock, bring both sides together if that was not done yet. */
+pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation);
+void jpfs_workspace_path(const struct jpfs_conversation *conversation, const char *path,
+			 char ret[JPFS_PATH_BYTES]);
+/* Where the durable copy is, relative to silo->conversations_fd; -ENOENT there is none. */
+must_check int jpfs_durable_path_locked(struct jpfs_conversation *conversation, const char *path,
+					char ret[JPFS_PATH_BYTES]);
+/*
+ * stat of a durable managed file in a version that may be shown. A version not met before is
+ * accepted if the durable copy is whole; if it is not, the conversation is marked as vanished.
+ * Returns 0; -ENOENT not there or not to be shown now (see vanished_ms); others.
+ */
+must_check int jpfs_durable_stat_locked(struct jpfs_conversation *conversation,
+					enum jp_managed which, struct stat *ret);
+/* Remember a durable version as accepted. */
+void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			      const struct stat *st);
+bool jpfs_version_matches(const struct jpfs_version *version, const struct stat *st);
+bool jpfs_managed_is_visible_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+bool jpfs_conversation_is_complete_locked(struct jpfs_conversation *conversation);
+bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation);
+must_check int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *path,
+				      struct jpfs_listing *listing);
+/* What lies in the workspace's directory, jp's own files and what is in memory left out. */
+must_check int jpfs_conversation_list_workspace_locked(struct jpfs_conversation *conversation,
+						       const char *path,
+						       struct jpfs_listing *listing);
+must_check int jpfs_conversation_stat(struct jpfs_conversation *conversation, struct stat *ret);
+void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation);
+/* Recompute whether it is on its way in or out, after a managed file came or went. */
+void jpfs_conversation_settle_locked(struct jpfs_conversation *conversation);
+const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversation);
+void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+
+struct jpfs_note *jpfs_note_find(struct jpfs_note *notes, const char *path);
+must_check int jpfs_note_add(struct jpfs_note **notes, const char *path);
+void jpfs_note_remove(struct jpfs_note **notes, const char *path);
+void jpfs_notes_free(struct jpfs_note **notes);
+
+/* ---- converge.c: both sides of a conversation, when neither was watched ---- */
+
+must_check int jpfs_converge_locked(struct jpfs_conversation *conversation);
+
+/* ---- entry.c: finding, describing and reading what is in a conversation ---- */
+
+must_check int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char *path,
+					struct jpfs_entry **ret);
+struct jpfs_entry *jpfs_entry_live_locked(struct jpfs_conversation *conversation, const char *path);
+must_check int jpfs_entry_new_locked(struct jpfs_conversation *conversation, const char *path,
+				     mode_t type, enum jpfs_home home, struct jpfs_entry **ret);
+must_check int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret);
+/* Its bytes, open; a new reference. */
+must_check int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret);
+/* `path` leads to it no longer. What is open stays open. */
+void jpfs_entry_orphan_locked(struct jpfs_entry *entry);
+must_check int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size);
+struct jpfs_content *jpfs_content_new(int fd); /* takes the descriptor; NULL: no memory, closed */
+struct jpfs_content *jpfs_content_ref(struct jpfs_content *content);
+void jpfs_content_unrefp(struct jpfs_content **content);
+#define cleanup_content __attribute__((cleanup(jpfs_content_unrefp)))
+/* A root and a path where the entry's metadata are kept now: its home's file. */
+must_check int jpfs_entry_place_locked(struct jpfs_entry *entry, int *ret_root_fd,
+				       char ret_path[JPFS_PATH_BYTES]);
+
+/* ---- entry_write.c: bytes on their way in ---- */
+
+must_check int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing);
+void jpfs_entry_release(struct jpfs_entry *entry, bool for_writing);
+must_check ssize_t jpfs_entry_write(struct jpfs_entry *entry, const void *data, size_t size,
+				    off_t offset);
+must_check int jpfs_entry_truncate(struct jpfs_entry *entry, off_t size);
+must_check int jpfs_entry_allocate(struct jpfs_entry *entry, int mode, off_t offset, off_t size);
+/* close(2) was called on one of its descriptors that could write. */
+void jpfs_entry_flush(struct jpfs_entry *entry);
+must_check int jpfs_entry_fsync(struct jpfs_entry *entry);
+must_check int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content);
+/* The last writer closed: drop the version if it changes nothing, else queue it. */
+void jpfs_entry_end_locked(struct jpfs_entry *entry);
+/* Queue it as it is. */
+void jpfs_entry_ended_locked(struct jpfs_entry *entry);
+void jpfs_entry_mark_dirty_locked(struct jpfs_entry *entry);
+/* The caller has a reference of its own. */
+void jpfs_entry_mark_clean_locked(struct jpfs_entry *entry);
+void jpfs_entry_unstage_locked(struct jpfs_entry *entry);
+must_check int jpfs_entry_create_locked(struct jpfs_conversation *conversation, const char *path,
+					mode_t mode, struct jpfs_entry **ret);
+must_check int jpfs_entry_set_mode(struct jpfs_entry *entry, mode_t mode);
+must_check int jpfs_entry_set_owner(struct jpfs_entry *entry, uid_t uid, gid_t gid);
+must_check int jpfs_entry_set_times(struct jpfs_entry *entry, const struct timespec times[2]);
+
+/* ---- entry_names.c: names inside a conversation ---- */
+
+must_check int jpfs_entry_mkdir_locked(struct jpfs_conversation *conversation, const char *path,
+				       mode_t mode, struct jpfs_entry **ret);
+must_check int jpfs_entry_symlink_locked(struct jpfs_conversation *conversation, const char *target,
+					 const char *path, struct jpfs_entry **ret);
+must_check int jpfs_entry_unlink_locked(struct jpfs_conversation *conversation, const char *path);
+must_check int jpfs_entry_rmdir_locked(struct jpfs_conversation *conversation, const char *path);
+must_check int jpfs_entry_rename_locked(struct jpfs_conversation *conversation,
+					const char *old_path, const char *new_path, unsigned flags);
+
+/* ---- commit.c: from staging to the durable copy ---- */
+
+/* Commit what is dirty and no longer being written. With `force`, also what would rather wait. 0,
+ * or the first failure; what failed stays dirty. Not to be called with the lock held. */
+must_check int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
+					int64_t *ret_wait_ms);
+must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
+/* Whether the old version of a managed file has nothing that the new one does not have: 1, 0 (also
+ * when nobody can tell), -errno. */
+must_check int jpfs_version_is_contained(enum jp_managed managed, int old_fd, int new_fd);
+/* The version that was replaced lies in staging under `name`: keep it (managed: in history;
+ * unmanaged and never seen here: in the trash) or drop it. */
+must_check int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
+					 bool was_unseen, const char *name, int new_fd);
+/* Give a conversation of the workspace its durable copy: -EBADMSG it is not complete and valid,
+ * -EAGAIN somebody else just did. */
+must_check int jpfs_import(struct jpfs_conversation *conversation);
+
+/* ---- project.c: from the durable copy to the workspace ---- */
+
+must_check int jpfs_project_conversation(struct jpfs_conversation *conversation,
+					 int64_t *ret_wait_ms);
+
+/* ---- work.c: what happens in the background ---- */
+
+must_check int jpfs_work_start(struct jpfs_view *view);
+/* Something is to be committed or projected, `delay_ms` from now at the earliest. Any lock may be
+ * held. */
+void jpfs_work_add(struct jpfs_conversation *conversation, int64_t delay_ms);
+/* Do all that is pending now, on the calling thread, and sync both sides. The first failure, or 0.
+ * `is_final`: nothing is served any more, so what would wait for more is stored as it is. */
+must_check int jpfs_work_flush(struct jpfs_view *view, bool is_final);
+/* End the threads; what is pending stays pending. */
+void jpfs_work_stop(struct jpfs_view *view);
+void jpfs_work_count(struct jpfs_view *view, unsigned *ret_commits, unsigned *ret_projections);
+
+/* ---- outside.c: what is no conversation passes through ---- */
+
+/* Where an object that is a directory on the workspace's side lies, relative to workspace_fd. */
+must_check int jpfs_outside_path(struct jpfs_view *view, struct jpfs_object *directory,
+				 const char *name, char ret[JPFS_PATH_BYTES]);
+must_check int jpfs_outside_lookup(struct jpfs_view *view, struct jpfs_object *parent,
+				   const char *name, struct jpfs_object **ret);
+must_check int jpfs_outside_stat(struct jpfs_view *view, struct jpfs_object *object,
+				 struct stat *ret);
+must_check int jpfs_outside_list(struct jpfs_view *view, struct jpfs_object *directory,
+				 struct jpfs_listing *listing);
+must_check int jpfs_outside_create(struct jpfs_view *view, struct jpfs_object *parent,
+				   const char *name, mode_t mode, struct jpfs_object **ret);
+must_check int jpfs_outside_mknod(struct jpfs_view *view, struct jpfs_object *parent,
+				  const char *name, mode_t mode, struct jpfs_object **ret);
+must_check int jpfs_outside_mkdir(struct jpfs_view *view, struct jpfs_object *parent,
+				  const char *name, mode_t mode, struct jpfs_object **ret);
+must_check int jpfs_outside_symlink(struct jpfs_view *view, const char *target,
+				    struct jpfs_object *parent, const char *name,
+				    struct jpfs_object **ret);
+must_check int jpfs_outside_unlink(struct jpfs_view *view, struct jpfs_object *parent,
+				   const char *name, bool is_directory);
+must_check int jpfs_outside_rename(struct jpfs_view *view, struct jpfs_object *old_parent,
+				   const char *old_name, struct jpfs_object *new_parent,
+				   const char *new_name, unsigned flags);
+/* The object of a name has gone from there, or has another name now (new_parent not NULL). */
+void jpfs_outside_moved(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
+			struct jpfs_object *new_parent, const char *new_name);
+must_check int jpfs_outside_open(struct jpfs_view *view, struct jpfs_outsider *outsider);
+void jpfs_outside_release(struct jpfs_view *view, struct jpfs_outsider *outsider);
+/* An open descriptor of it, new: what is open is duplicated, anything else opened O_PATH. */
+must_check int jpfs_outside_fd(struct jpfs_view *view, struct jpfs_outsider *outsider, int flags);
+void jpfs_outside_forget(struct jpfs_outsider *outsider);
+
+/* ---- status.c ---- */
+
+/* What this mount is, serves and has done, as JSON with a final newline; new, free() it. */
+must_check int jpfs_status_text(struct jpfs_view *view, char **ret_text, size_t *ret_size);

@@ -1,0 +1,279 @@
+/*
+ * What happens in the background: commits and projections.
+ *
+ * A queue of conversations, ordered by when they are due, and two threads that take from it. One
+ * conversation is worked on by one thread at a time; what is asked for meanwhile is done right
+ * after. A failure is tried again, at growing intervals. With nothing to do, both threads sleep
+ * until somebody calls: there is no tick.
+ */
+#include "core/base/sys.h"
+#include "fs/view.h"
+
+#include <signal.h>
+#include <time.h>
+
+#define THREADS 2
+#define RETRY_MS_MAX 30000
+
+struct jpfs_work {
+	pthread_mutex_t lock; /* a leaf */
+	pthread_cond_t changed;
+	/* protected by lock */
+	struct jpfs_conversation *queue; /* by due_ms; each has a reference */
+	struct jpfs_conversation *last;
+	unsigned queued, working;
+	bool is_ending;
+	/* owned by the thread that starts and stops */
+	pthread_t threads[THREADS];
+	unsigned thread_count;
+	struct jpfs_view *view;
+};
+
+static void insert_locked(struct jpfs_work *work, struct jpfs_conversation *conversation)
+{
+	struct jpfs_conversation **link = &work->queue;
+
+	/* Most come last: what is put off by a fixed time, and everything at mounting. */
+	if (work->last != NULL && work->last->due_ms <= conversation->due_ms) {
+		link = &work->last->next_work;
+	} else {
+		while (*link != NULL && (*link)->due_ms <= conversation->due_ms)
+			link = &(*link)->next_work;
+	}
+	conversation->next_work = *link;
+	*link = conversation;
+	if (conversation->next_work == NULL)
+		work->last = conversation;
+	conversation->is_queued = true;
+	work->queued++;
+}
+
+static void remove_locked(struct jpfs_work *work, struct jpfs_conversation *conversation)
+{
+	struct jpfs_conversation *before = NULL;
+	struct jpfs_conversation **link = &work->queue;
+
+	while (*link != conversation) {
+		before = *link;
+		link = &(*link)->next_work;
+	}
+	*link = conversation->next_work;
+	if (work->last == conversation)
+		work->last = before;
+	conversation->next_work = NULL;
+	conversation->is_queued = false;
+	work->queued--;
+}
+
+static void add_locked(struct jpfs_work *work, struct jpfs_conversation *conversation,
+		       int64_t due_ms)
+{
+	if (conversation->is_working) {
+		if (!conversation->is_due_again || due_ms < conversation->due_ms)
+			conversation->due_ms = due_ms;
+		conversation->is_due_again = true;
+		return;
+	}
+	if (conversation->is_queued) {
+		if (conversation->due_ms <= due_ms)
+			return;
+		remove_locked(work, conversation);
+	} else {
+		jpfs_object_ref(&conversation->object);
+	}
+	conversation->due_ms = due_ms;
+	insert_locked(work, conversation);
+	pthread_cond_signal(&work->changed);
+}
+
+void jpfs_work_add(struct jpfs_conversation *conversation, int64_t delay_ms)
+{
+	struct jpfs_work *work = conversation->view->work;
+	cleanup_unlock pthread_mutex_t *held = NULL;
+
+	if (work == NULL)
+		return;
+	held = jp_lock(&work->lock);
+	add_locked(work, conversation, jpfs_now_ms() + delay_ms);
+}
+
+/* Commit, then project. Returns in how many milliseconds to come back, or -1. */
+static int64_t work_on(struct jpfs_conversation *conversation, bool force, int *ret_failure)
+{
+	int64_t commit_wait, project_wait, wait;
+	int r = jpfs_commit_conversation(conversation, force, &commit_wait);
+	int projected = jpfs_project_conversation(conversation, &project_wait);
+
+	*ret_failure = r < 0 ? r : projected;
+	if (*ret_failure < 0) {
+		conversation->failures =
+			conversation->failures < 6 ? conversation->failures + 1 : 6;
+		wait = 500LL << conversation->failures;
+		return wait < RETRY_MS_MAX ? wait : RETRY_MS_MAX;
+	}
+	conversation->failures = 0;
+	if (commit_wait < 0 || (project_wait >= 0 && project_wait < commit_wait))
+		return project_wait;
+	return commit_wait;
+}
+
+static void *run(void *argument)
+{
+	struct jpfs_work *work = argument;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&work->lock);
+
+	while (!work->is_ending) {
+		struct jpfs_conversation *conversation = work->queue;
+		int64_t now = jpfs_now_ms(), wait;
+		int failure;
+
+		if (conversation == NULL) {
+			pthread_cond_wait(&work->changed, &work->lock);
+			continue;
+		}
+		if (conversation->due_ms > now) {
+			int64_t ms = conversation->due_ms - now;
+			struct timespec until;
+
+			clock_gettime(CLOCK_MONOTONIC, &until);
+			until.tv_sec += ms / 1000;
+			until.tv_nsec += (ms % 1000) * 1000000;
+			if (until.tv_nsec >= 1000000000) {
+				until.tv_sec++;
+				until.tv_nsec -= 1000000000;
+			}
+			(void)pthread_cond_timedwait(&work->changed, &work->lock, &until);
+			continue;
+		}
+		remove_locked(work, conversation); /* its reference is ours now */
+		conversation->is_working = true;
+		conversation->is_due_again = false;
+		work->working++;
+		pthread_mutex_unlock(&work->lock);
+		wait = work_on(conversation, false, &failure);
+		pthread_mutex_lock(&work->lock);
+		work->working--;
+		conversation->is_working = false;
+		if (conversation->is_due_again)
+			add_locked(work, conversation, conversation->due_ms);
+		else if (wait >= 0)
+			add_locked(work, conversation, jpfs_now_ms() + wait);
+		pthread_mutex_unlock(&work->lock);
+		jpfs_object_unref(&conversation->object);
+		pthread_mutex_lock(&work->lock);
+	}
+	return NULL;
+}
+
+int jpfs_work_start(struct jpfs_view *view)
+{
+	struct jpfs_work *work = calloc(1, sizeof(*work));
+	pthread_condattr_t attributes;
+	sigset_t all, before;
+	int r = 0;
+
+	if (work == NULL)
+		return -ENOMEM;
+	pthread_mutex_init(&work->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&work->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	work->view = view;
+	view->work = work;
+	/* Signals are the session's business. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	for (; work->thread_count < THREADS && r == 0; work->thread_count += r == 0 ? 1 : 0)
+		r = -pthread_create(&work->threads[work->thread_count], NULL, run, work);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return work->thread_count > 0 ? 0 : r;
+}
+
+int jpfs_work_flush(struct jpfs_view *view, bool is_final)
+{
+	struct jpfs_work *work = view->work;
+	struct jpfs_conversation **all;
+	size_t count;
+	int failure = 0, r;
+
+	if (work == NULL)
+		return 0;
+	r = jpfs_view_snapshot(view, &all, &count);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		(void)work_on(all[i], is_final, &r);
+		failure = failure == 0 ? r : failure;
+		jpfs_object_unref(&all[i]->object);
+	}
+	free(all);
+	/* What was taken out of the view may still have something to commit. */
+	for (;;) {
+		struct jpfs_conversation *conversation;
+
+		pthread_mutex_lock(&work->lock);
+		conversation = work->queue;
+		while (conversation != NULL && conversation->in_view)
+			conversation = conversation->next_work;
+		if (conversation != NULL)
+			remove_locked(work, conversation);
+		pthread_mutex_unlock(&work->lock);
+		if (conversation == NULL)
+			break;
+		(void)work_on(conversation, is_final, &r);
+		failure = failure == 0 ? r : failure;
+		jpfs_object_unref(&conversation->object);
+	}
+	if ((syncfs(view->workspace_fd) < 0 || syncfs(view->silo->fd) < 0) && failure == 0)
+		failure = -errno;
+	return failure;
+}
+
+void jpfs_work_stop(struct jpfs_view *view)
+{
+	struct jpfs_work *work = view->work;
+
+	if (work == NULL)
+		return;
+	pthread_mutex_lock(&work->lock);
+	work->is_ending = true;
+	pthread_cond_broadcast(&work->changed);
+	pthread_mutex_unlock(&work->lock);
+	for (unsigned i = 0; i < work->thread_count; i++)
+		pthread_join(work->threads[i], NULL);
+	view->work = NULL;
+	while (work->queue != NULL) {
+		struct jpfs_conversation *conversation = work->queue;
+
+		remove_locked(work, conversation);
+		jpfs_object_unref(&conversation->object);
+	}
+	pthread_cond_destroy(&work->changed);
+	pthread_mutex_destroy(&work->lock);
+	free(work);
+}
+
+void jpfs_work_count(struct jpfs_view *view, unsigned *ret_commits, unsigned *ret_projections)
+{
+	struct jpfs_work *work = view->work;
+	struct jpfs_conversation **all;
+	size_t count;
+
+	*ret_commits = 0;
+	*ret_projections = 0;
+	if (work == NULL || jpfs_view_snapshot(view, &all, &count) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		pthread_mutex_lock(&all[i]->lock);
+		for (struct jpfs_entry *entry = all[i]->dirty; entry != NULL;
+		     entry = entry->next_dirty)
+			(*ret_commits)++;
+		pthread_mutex_unlock(&all[i]->lock);
+		jpfs_object_unref(&all[i]->object);
+	}
+	free(all);
+	pthread_mutex_lock(&work->lock);
+	*ret_projections = work->queued + work->working;
+	pthread_mutex_unlock(&work->lock);
+}
