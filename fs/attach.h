@@ -16,13 +16,22 @@
 #include <sys/types.h>
 
 /*
+ * Whether this process could mount, as far as that can be told without doing it: /dev/fuse can be
+ * opened, and who is not root has fusermount3.
+ *
+ * Returns: 0; -ENODEV, -EACCES, -ENOENT as below, and `error` says what to do.
+ */
+must_check int jpfs_attach_check(struct jp_error *error);
+
+/*
  * Mount a FUSE filesystem on a directory.
  *
  * Shape:   directory_fd  the real directory, opened before; borrowed
  *          options       further mount options, comma-separated, as of mount(8): ro, rw, noatime,
  *                        allow_other, allow_root, max_read=N and the like; "" for none.
  *                        nosuid, nodev, default_permissions, type fuse.jpfs, source "jpfs" are
- *                        always set.
+ *                        always set. The kernel knows no allow_root: allow_other is set for
+ *                        it, and libfuse has to be told to let nobody but root and us in.
  *          ret_device    what stat(2) says of the new filesystem: it finds the mount again
  * Returns: a new descriptor of /dev/fuse, connected, for fuse_session_mount("/dev/fd/<n>");
  *          -ENODEV /dev/fuse is missing, -EACCES it may not be opened, -ENOENT fusermount3 is

@@ -11,6 +11,7 @@
 #include <string.h>
 
 struct directory_handle {
+	struct jpfs_handle handle;  /* first: one pointer serves for both */
 	struct jpfs_object *object; /* a reference */
 	struct jpfs_listing listing;
 };
@@ -48,8 +49,11 @@ static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_
 	return jpfs_conversation_list(place.conversation, place.path, listing);
 }
 
-static void release_handle(struct directory_handle *handle)
+static void release_directory(struct jpfs_connection *connection, struct jpfs_handle *base)
 {
+	struct directory_handle *handle = (struct directory_handle *)base;
+
+	(void)connection;
 	jpfs_listing_release(&handle->listing);
 	jpfs_object_unref(handle->object);
 	free(handle);
@@ -76,9 +80,11 @@ void jpfs_op_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *f
 		return;
 	}
 	handle->object = jpfs_object_ref(object);
+	handle->handle.release = release_directory;
+	jpfs_handle_add(connection, &handle->handle);
 	file->fh = (uintptr_t)handle;
 	if (fuse_reply_open(req, file) < 0)
-		release_handle(handle); /* nobody has it */
+		jpfs_handle_release(connection, &handle->handle); /* nobody has it */
 }
 
 void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
@@ -118,7 +124,7 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 void jpfs_op_releasedir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
 	(void)nodeid;
-	release_handle(handle_of(file));
+	jpfs_handle_release(jpfs_connection_of(req), &handle_of(file)->handle);
 	jpfs_reply_result(req, "releasedir", 0);
 }
 

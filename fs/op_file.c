@@ -9,6 +9,7 @@
 
 /* What fi->fh stands for. */
 struct handle {
+	struct jpfs_handle handle;  /* first: one pointer serves for both */
 	struct jpfs_object *object; /* a reference */
 	bool can_write;
 	char *text; /* JPFS_STATUS: what was true when it was opened */
@@ -20,9 +21,23 @@ static struct handle *handle_of(const struct fuse_file_info *file)
 	return (struct handle *)(uintptr_t)file->fh; /* NOLINT: libfuse keeps pointers this way */
 }
 
-static int open_object(struct jpfs_view *view, struct jpfs_object *object, int flags,
+static void release_file(struct jpfs_connection *connection, struct jpfs_handle *base)
+{
+	struct handle *handle = (struct handle *)base;
+
+	if (handle->object->kind == JPFS_ENTRY)
+		jpfs_entry_release(jpfs_as_entry(handle->object), handle->can_write);
+	else if (handle->object->kind == JPFS_OUTSIDER)
+		jpfs_outside_release(connection->view, jpfs_as_outsider(handle->object));
+	jpfs_object_unref(handle->object);
+	free(handle->text);
+	free(handle);
+}
+
+static int open_object(struct jpfs_connection *connection, struct jpfs_object *object, int flags,
 		       struct handle **ret)
 {
+	struct jpfs_view *view = connection->view;
 	struct handle *handle = calloc(1, sizeof(*handle));
 	int r = -EISDIR;
 
@@ -41,19 +56,10 @@ static int open_object(struct jpfs_view *view, struct jpfs_object *object, int f
 		return r;
 	}
 	handle->object = jpfs_object_ref(object);
+	handle->handle.release = release_file;
+	jpfs_handle_add(connection, &handle->handle);
 	*ret = handle;
 	return 0;
-}
-
-static void release_handle(struct jpfs_view *view, struct handle *handle)
-{
-	if (handle->object->kind == JPFS_ENTRY)
-		jpfs_entry_release(jpfs_as_entry(handle->object), handle->can_write);
-	else if (handle->object->kind == JPFS_OUTSIDER)
-		jpfs_outside_release(view, jpfs_as_outsider(handle->object));
-	jpfs_object_unref(handle->object);
-	free(handle->text);
-	free(handle);
 }
 
 static void reply_open(fuse_req_t req, const char *operation, int r, struct handle *handle,
@@ -66,7 +72,7 @@ static void reply_open(fuse_req_t req, const char *operation, int r, struct hand
 	file->fh = (uintptr_t)handle;
 	file->direct_io = handle->object->kind == JPFS_STATUS ? 1 : 0;
 	if (fuse_reply_open(req, file) < 0)
-		release_handle(jpfs_connection_of(req)->view, handle); /* nobody has it */
+		jpfs_handle_release(jpfs_connection_of(req), &handle->handle); /* nobody has it */
 }
 
 void jpfs_op_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
@@ -74,8 +80,7 @@ void jpfs_op_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 	struct handle *handle = NULL;
-	int r = object == NULL ? -ESTALE
-			       : open_object(connection->view, object, file->flags, &handle);
+	int r = object == NULL ? -ESTALE : open_object(connection, object, file->flags, &handle);
 
 	reply_open(req, "open", r, handle, file);
 }
@@ -116,17 +121,18 @@ static int create_inside(const struct jpfs_inner_place *place, mode_t mode, int 
 	return r;
 }
 
-static int create(struct jpfs_view *view, struct jpfs_object *parent, const char *name, mode_t mode,
-		  int flags, struct jpfs_object **ret_object, struct handle **ret_handle)
+static int create(struct jpfs_connection *connection, struct jpfs_object *parent, const char *name,
+		  mode_t mode, int flags, struct jpfs_object **ret_object,
+		  struct handle **ret_handle)
 {
 	struct jpfs_inner_place place;
 	int r = jpfs_inner_place(parent, name, &place);
 
 	if (r == -ENOENT)
-		r = create_outside(view, parent, name, mode, flags, ret_object);
+		r = create_outside(connection->view, parent, name, mode, flags, ret_object);
 	else if (r == 0)
 		r = create_inside(&place, mode, flags, ret_object);
-	return r < 0 ? r : open_object(view, *ret_object, flags, ret_handle);
+	return r < 0 ? r : open_object(connection, *ret_object, flags, ret_handle);
 }
 
 void jpfs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -137,22 +143,22 @@ void jpfs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 	cleanup_object struct jpfs_object *object = NULL;
 	struct fuse_entry_param entry;
 	struct handle *handle = NULL;
-	int r = directory == NULL ? -ESTALE
-				  : create(connection->view, directory, name, mode, file->flags,
-					   &object, &handle);
+	int r = directory == NULL
+			? -ESTALE
+			: create(connection, directory, name, mode, file->flags, &object, &handle);
 
 	if (r == 0)
 		r = jpfs_make_entry(connection, object, &entry);
 	if (r < 0) {
 		if (handle != NULL)
-			release_handle(connection->view, handle);
+			jpfs_handle_release(connection, &handle->handle);
 		jpfs_reply_result(req, "create", r);
 		return;
 	}
 	file->fh = (uintptr_t)handle;
 	if (fuse_reply_create(req, &entry, file) < 0) {
 		jpfs_node_forget(&connection->nodes, entry.ino, 1); /* the kernel never got it */
-		release_handle(connection->view, handle);
+		jpfs_handle_release(connection, &handle->handle);
 	}
 }
 
@@ -279,7 +285,7 @@ void jpfs_op_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fil
 void jpfs_op_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
 	(void)nodeid;
-	release_handle(jpfs_connection_of(req)->view, handle_of(file));
+	jpfs_handle_release(jpfs_connection_of(req), &handle_of(file)->handle);
 	jpfs_reply_result(req, "release", 0);
 }
 

@@ -10,15 +10,32 @@
 #include "fs/node.h"
 #include "fs/view.h"
 
+struct jpfs_connection;
+
+/* What fi->fh stands for: the beginning of a file's or a directory's handle. The connection knows
+ * them all, because the kernel releases none of them when a mount is taken away by force. */
+struct jpfs_handle {
+	struct jpfs_handle *next, **link; /* protected by connection->handles_lock */
+	void (*release)(struct jpfs_connection *connection, struct jpfs_handle *handle);
+};
+
 /* One connection to the kernel; what fuse_req_userdata() gives. */
 struct jpfs_connection {
 	struct jpfs_view *view;
 	struct jpfs_nodes nodes;
+	pthread_mutex_t handles_lock; /* a leaf */
+	struct jpfs_handle *handles;  /* protected by handles_lock */
 	/* Called when the view has become empty, before the answer: session.c. */
 	void (*became_empty)(struct jpfs_connection *connection);
 };
 
 struct jpfs_connection *jpfs_connection_of(fuse_req_t req);
+void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *view);
+/* No request is under way any more: let go of whatever the kernel still held. */
+void jpfs_connection_release(struct jpfs_connection *connection);
+
+void jpfs_handle_add(struct jpfs_connection *connection, struct jpfs_handle *handle);
+void jpfs_handle_release(struct jpfs_connection *connection, struct jpfs_handle *handle);
 
 /* A name in a conversation, put together under its lock. */
 struct jpfs_inner_place {

@@ -16,6 +16,43 @@ struct jpfs_connection *jpfs_connection_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
+void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *view)
+{
+	connection->view = view;
+	connection->handles = NULL;
+	pthread_mutex_init(&connection->handles_lock, NULL);
+	jpfs_nodes_init(&connection->nodes, view);
+}
+
+void jpfs_handle_add(struct jpfs_connection *connection, struct jpfs_handle *handle)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&connection->handles_lock);
+
+	handle->next = connection->handles;
+	handle->link = &connection->handles;
+	if (handle->next != NULL)
+		handle->next->link = &handle->next;
+	connection->handles = handle;
+}
+
+void jpfs_handle_release(struct jpfs_connection *connection, struct jpfs_handle *handle)
+{
+	pthread_mutex_lock(&connection->handles_lock);
+	*handle->link = handle->next;
+	if (handle->next != NULL)
+		handle->next->link = handle->link;
+	pthread_mutex_unlock(&connection->handles_lock);
+	handle->release(connection, handle);
+}
+
+void jpfs_connection_release(struct jpfs_connection *connection)
+{
+	while (connection->handles != NULL)
+		jpfs_handle_release(connection, connection->handles);
+	jpfs_nodes_release(&connection->nodes);
+	pthread_mutex_destroy(&connection->handles_lock);
+}
+
 int jpfs_inner_place(struct jpfs_object *parent, const char *name, struct jpfs_inner_place *ret)
 {
 	struct jpfs_conversation *conversation = jpfs_as_conversation(parent);

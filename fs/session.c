@@ -155,7 +155,7 @@ static void free_session(struct session *session)
 		return;
 	if (session->fuse != NULL)
 		fuse_session_destroy(session->fuse);
-	jpfs_nodes_release(&session->connection.nodes);
+	jpfs_connection_release(&session->connection);
 	free(session);
 }
 
@@ -183,9 +183,8 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 	if (session == NULL)
 		return -ENOMEM;
 	session->daemon = daemon;
-	session->connection.view = &daemon->view;
+	jpfs_connection_init(&session->connection, &daemon->view);
 	session->connection.became_empty = became_empty;
-	jpfs_nodes_init(&session->connection.nodes, &daemon->view);
 	session->fuse =
 		fuse_session_new(&args, &operations, sizeof(operations), &session->connection);
 	fuse_opt_free_args(&args);
