@@ -378,10 +378,10 @@ static int change_entry(struct jpfs_entry *entry, const struct change *change)
 	if (!entry->is_linked) {
 		if (entry->content == NULL)
 			return -ESTALE;
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", entry->content->fd);
 		if ((change->sets_owner &&
 		     fchown(entry->content->fd, change->uid, change->gid) < 0) ||
-		    (change->sets_mode && chmod(path, change->mode & 07777) < 0) ||
+		    (change->sets_mode &&
+		     jp_sys->fchmod(entry->content->fd, change->mode & 07777) < 0) ||
 		    (change->sets_times && futimens(entry->content->fd, change->times) < 0))
 			return -errno;
 		return 0;
