@@ -9,8 +9,12 @@
  *     D = W (the same bytes)          in step; touch nothing
  *     W is not valid, D is            D stays; W is a draft
  *     D is not valid, W is            W wins; D is kept in history
- *     archived on either side         D wins; W is kept in history
- *     otherwise                       the newer one wins, a tie goes to D; the loser is kept
+ *     W is earlier than D             D wins, even when W is newer: a fresh checkout of an older
+ * commit D is earlier than W             W wins archived on either side         D wins; W is kept
+ * in history otherwise                       the newer one wins, a tie goes to D; the loser is kept
+ *
+ * A stream is earlier than one that contains it and has more; metadata are earlier when they were
+ * activated before. When the stream is decided by that, the metadata go with it.
  *
  * "Newer" is the time of modification; for a stream that of the newer of its two files (RFD 031).
  */
@@ -22,6 +26,7 @@
 struct jp_unit_side {
 	bool is_there;
 	bool is_valid;    /* jp would accept every file of it */
+	bool is_earlier;  /* than the other side's version, by what they contain */
 	int64_t mtime_ns; /* of the newest file of it */
 };
 
@@ -37,5 +42,8 @@ enum jp_outcome {
 	JP_TAKE,    /* the workspace's version becomes durable; what it replaces is kept */
 	JP_DRAFT,   /* the durable version stays; the workspace shows its own */
 };
+
+/* Whether the outcome came from one side being earlier than the other. */
+bool jp_reconcile_is_by_content(const struct jp_unit_facts *facts);
 
 enum jp_outcome jp_reconcile(const struct jp_unit_facts *facts);

@@ -213,8 +213,34 @@ static int carry_out(struct jpfs_conversation *conversation, enum jp_outcome out
 	return r;
 }
 
+/* Which side is earlier by its content. A stream with another base configuration is neither. */
+static int compare_content(struct jpfs_conversation *conversation, const struct pair *pairs,
+			   size_t count, struct jp_unit_facts *facts)
+{
+	const struct pair *last = &pairs[count - 1]; /* metadata.json, or events.json */
+	cleanup_close int durable = -EBADF, workspace = -EBADF;
+	int r;
+
+	if (!facts->durable.is_valid || !facts->workspace.is_valid ||
+	    (count > 1 && !pairs[0].is_same))
+		return 0;
+	durable = open_side(conversation, true, jp_managed_name(last->which));
+	workspace = open_side(conversation, false, jp_managed_name(last->which));
+	if (durable < 0 || workspace < 0)
+		return durable < 0 ? durable : workspace;
+	r = jpfs_version_is_contained(last->which, workspace, durable);
+	facts->workspace.is_earlier = r == 1;
+	if (r == 0) {
+		r = jpfs_version_is_contained(last->which, durable, workspace);
+		facts->durable.is_earlier = r == 1;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* `decided` is what the stream's content decided for the metadata too, or JP_NOTHING; the stream
+ * itself fills it. */
 static int converge_unit(struct jpfs_conversation *conversation, bool is_archived,
-			 const enum jp_managed *unit, size_t count)
+			 const enum jp_managed *unit, size_t count, enum jp_outcome *decided)
 {
 	struct jp_unit_facts facts = {.is_same = true, .is_archived = is_archived};
 	struct pair pairs[2] = {0};
@@ -235,8 +261,16 @@ static int converge_unit(struct jpfs_conversation *conversation, bool is_archive
 		facts.workspace.is_valid = is_valid_side(conversation, pairs, count, false);
 		facts.durable.mtime_ns = newest(pairs, count, true);
 		facts.workspace.mtime_ns = newest(pairs, count, false);
+		r = compare_content(conversation, pairs, count, &facts);
+		if (r < 0)
+			return r;
 	}
 	outcome = jp_reconcile(&facts);
+	if (count > 1 && jp_reconcile_is_by_content(&facts))
+		*decided = outcome;
+	else if (count == 1 && *decided != JP_NOTHING && outcome != JP_NOTHING &&
+		 facts.durable.is_valid && facts.workspace.is_valid)
+		outcome = *decided;
 	r = carry_out(conversation, outcome, pairs, count);
 	/* What stands now is known; where the bytes are the same, so is the projection as it is. */
 	for (size_t i = 0; i < count && r == 0; i++) {
@@ -330,6 +364,7 @@ int jpfs_converge_locked(struct jpfs_conversation *conversation)
 {
 	struct jpfs_view *view = conversation->view;
 	char path[JP_CONVERSATION_PATH_BYTES];
+	enum jp_outcome decided = JP_NOTHING;
 	bool is_archived;
 	int r;
 
@@ -342,8 +377,8 @@ int jpfs_converge_locked(struct jpfs_conversation *conversation)
 	if (r < 0)
 		return r;
 	is_archived = is_archived || conversation->is_archived;
-	r = converge_unit(conversation, is_archived, METADATA_UNIT, 1);
+	r = converge_unit(conversation, is_archived, STREAM_UNIT, 2, &decided);
 	if (r == 0)
-		r = converge_unit(conversation, is_archived, STREAM_UNIT, 2);
+		r = converge_unit(conversation, is_archived, METADATA_UNIT, 1, &decided);
 	return r < 0 ? r : converge_unmanaged(conversation, "", 0);
 }
