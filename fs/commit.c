@@ -151,8 +151,12 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 	if (r == 0) {
 		bool was_unseen = entry->was_unseen;
 
+		/* jp's own files are always looked at; of the others, those that are noted. */
+		if (entry->managed == JP_UNMANAGED && entry->is_linked && conversation->in_view)
+			r = jpfs_note_add(&conversation->added, entry->path);
+
 		is_durable_now(entry, &st);
-		if (displaced_name != NULL)
+		if (displaced_name != NULL && r == 0)
 			r = jpfs_dispose_of_displaced(conversation, entry->path, was_unseen,
 						      displaced_name, attempt->content->fd);
 	}

@@ -318,6 +318,30 @@ static int take_tree(struct jpfs_conversation *conversation, const char *path)
 	return r;
 }
 
+/* The durable file is newer: the workspace gets it, unless the bytes are the same. */
+static int project_newer(struct jpfs_conversation *conversation, const char *path)
+{
+	cleanup_close int durable = open_side(conversation, true, path);
+	cleanup_close int workspace = open_side(conversation, false, path);
+	cleanup_close int parent = -EBADF;
+	const char *name;
+	int r;
+
+	if (durable < 0 || workspace < 0)
+		return durable < 0 ? durable : workspace;
+	r = jp_same_content(durable, workspace);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	parent = open_side_parent(conversation, false, path, &name);
+	r = parent < 0 ? parent
+		       : jp_keep_copy(conversation->view->silo->trash_fd, conversation->id, parent,
+				      name, path);
+	if (r == 0)
+		r = jpfs_note_add(&conversation->added, path);
+	jpfs_work_add(conversation, 0);
+	return r;
+}
+
 static int converge_unmanaged(struct jpfs_conversation *conversation, const char *directory,
 			      int depth)
 {
@@ -354,6 +378,9 @@ static int converge_unmanaged(struct jpfs_conversation *conversation, const char
 					 : jp_same_content(first, second);
 			if (r >= 0)
 				r = r == 1 ? 0 : take_file(conversation, path);
+		} else if (S_ISREG(workspace.st_mode) && S_ISREG(durable.st_mode) &&
+			   jp_mtime_ns(&workspace) < jp_mtime_ns(&durable)) {
+			r = project_newer(conversation, path);
 		}
 	}
 	jpfs_listing_release(&listing);

@@ -198,13 +198,42 @@ static bool is_current(struct jpfs_entry *entry, const struct location *location
 	       (entry->home != JPFS_WORKSPACE || entry->version_ino == location->st.st_ino);
 }
 
+/* Nobody has it open, so nobody expects the version that it stood for: let it stand for this. */
+static void rebind(struct jpfs_entry *entry, const struct location *location)
+{
+	struct stat projection;
+
+	entry->home = location->home;
+	entry->version_ino = location->st.st_ino;
+	entry->shown_ino = location->st.st_ino;
+	if (location->home == JPFS_DURABLE &&
+	    stat_projection(entry->conversation, entry->path, entry->managed, &location->st,
+			    &projection))
+		entry->shown_ino = projection.st_ino;
+}
+
+/* Its version was replaced or removed between two requests: find what its path leads to now. */
+static int refresh(struct jpfs_entry *entry)
+{
+	struct location location;
+	int r;
+
+	if (!entry->is_linked || entry->opens > 0 || entry->content != NULL ||
+	    entry->home == JPFS_STAGED)
+		return -ESTALE;
+	r = locate(entry->conversation, entry->path, entry->managed, &location);
+	if (r < 0 || ((location.st.st_mode ^ entry->type) & S_IFMT) != 0)
+		return -ESTALE;
+	rebind(entry, &location);
+	return 0;
+}
+
 int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char *path,
 			     struct jpfs_entry **ret)
 {
 	enum jp_managed managed = jp_managed_from_name(path);
 	struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, path);
 	struct location location;
-	struct stat projection;
 	int r;
 
 	if (entry != NULL && entry->home == JPFS_STAGED && jpfs_object_try_ref(&entry->object)) {
@@ -212,6 +241,9 @@ int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char 
 		return 0;
 	}
 	r = locate(conversation, path, managed, &location);
+	if (entry != NULL && r == 0 && !is_current(entry, &location) && entry->opens == 0 &&
+	    ((location.st.st_mode ^ entry->type) & S_IFMT) == 0)
+		rebind(entry, &location);
 	if (entry != NULL && (r < 0 || !is_current(entry, &location))) {
 		jpfs_entry_orphan_locked(entry);
 		entry = NULL;
@@ -231,11 +263,7 @@ int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char 
 	r = jpfs_entry_new_locked(conversation, path, location.st.st_mode, location.home, &entry);
 	if (r < 0)
 		return r;
-	entry->version_ino = location.st.st_ino;
-	entry->shown_ino = location.st.st_ino;
-	if (location.home == JPFS_DURABLE &&
-	    stat_projection(conversation, path, managed, &location.st, &projection))
-		entry->shown_ino = projection.st_ino;
+	rebind(entry, &location);
 	*ret = entry;
 	return 0;
 }
@@ -268,25 +296,34 @@ int jpfs_entry_place_locked(struct jpfs_entry *entry, int *ret_root_fd,
 	return 0;
 }
 
-int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
+/* stat of the file that holds the bytes now; -ESTALE it is another version by now. */
+static int stat_place(struct jpfs_entry *entry, struct stat *ret)
 {
 	char path[JPFS_PATH_BYTES];
-	struct stat projection;
 	int root_fd, r;
 
-	if (entry->content != NULL) {
-		if (fstat(entry->content->fd, ret) < 0)
-			return -errno;
-	} else {
-		r = jpfs_entry_place_locked(entry, &root_fd, path);
-		if (r == 0)
-			r = jpfs_stat_beneath(root_fd, path, ret);
-		if (r < 0)
-			return r == -ENOENT && !entry->is_linked ? -ESTALE : r;
-		if (S_ISREG(entry->type) && entry->home == JPFS_DURABLE && entry->is_linked &&
-		    ret->st_ino != entry->version_ino)
-			return -ESTALE; /* replaced; the next lookup shows by what */
-	}
+	if (entry->content != NULL)
+		return fstat(entry->content->fd, ret) < 0 ? -errno : 0;
+	r = jpfs_entry_place_locked(entry, &root_fd, path);
+	if (r == 0)
+		r = jpfs_stat_beneath(root_fd, path, ret);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	return S_ISREG(entry->type) && entry->home == JPFS_DURABLE &&
+			       ret->st_ino != entry->version_ino
+		       ? -ESTALE
+		       : 0;
+}
+
+int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
+{
+	struct stat projection;
+	int r = stat_place(entry, ret);
+
+	if (r == -ESTALE && refresh(entry) == 0)
+		r = stat_place(entry, ret);
+	if (r < 0)
+		return r;
 	if (entry->home == JPFS_DURABLE && entry->is_linked &&
 	    stat_projection(entry->conversation, entry->path, entry->managed, ret, &projection)) {
 		ret->st_mtim = projection.st_mtim;
@@ -301,27 +338,41 @@ int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
 	return 0;
 }
 
-int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret)
+/* Open the file that holds the bytes now; -ESTALE it is another version by now. */
+static int open_place(struct jpfs_entry *entry)
 {
 	cleanup_close int fd = -EBADF;
 	char path[JPFS_PATH_BYTES];
-	struct jpfs_content *content;
 	struct stat st;
 	int root_fd, r;
 
-	if (entry->content != NULL) {
-		*ret = jpfs_content_ref(entry->content);
-		return 0;
-	}
 	r = jpfs_entry_place_locked(entry, &root_fd, path);
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? -ESTALE : r;
 	fd = jp_open_regular(root_fd, path, entry->home == JPFS_STAGED ? O_RDWR : O_RDONLY);
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
 	if (entry->home == JPFS_DURABLE && (fstat(fd, &st) < 0 || st.st_ino != entry->version_ino))
 		return -ESTALE;
-	content = jpfs_content_new(TAKE_FD(fd));
+	return TAKE_FD(fd);
+}
+
+int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret)
+{
+	struct jpfs_content *content;
+	int fd;
+
+	if (entry->content != NULL) {
+		*ret = jpfs_content_ref(entry->content);
+		return 0;
+	}
+	/* One more try each time that somebody was quicker in the store. */
+	fd = open_place(entry);
+	for (int tries = 0; fd == -ESTALE && tries < 10 && refresh(entry) == 0; tries++)
+		fd = open_place(entry);
+	if (fd < 0)
+		return fd;
+	content = jpfs_content_new(fd);
 	if (content == NULL)
 		return -ENOMEM;
 	/* Kept only while somebody needs it: a descriptor for each file ever read would be many. */

@@ -179,12 +179,12 @@ int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing)
 	cleanup_content struct jpfs_content *content = NULL;
 	int r;
 
-	entry->opens++;
 	r = jpfs_entry_content_locked(entry, &content);
-	if (r < 0) {
-		entry->opens--;
+	if (r < 0)
 		return r;
-	}
+	entry->opens++;
+	if (entry->content == NULL)
+		entry->content = TAKE_PTR(content);
 	entry->writers += for_writing ? 1 : 0;
 	return 0;
 }
