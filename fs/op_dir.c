@@ -16,11 +16,6 @@ struct directory_handle {
 	struct jpfs_listing listing;
 };
 
-static struct directory_handle *handle_of(const struct fuse_file_info *file)
-{
-	return (struct directory_handle *)(uintptr_t)file->fh; /* NOLINT: libfuse's way */
-}
-
 static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_listing *listing)
 {
 	struct jpfs_inner_place place;
@@ -49,11 +44,10 @@ static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_
 	return jpfs_conversation_list(place.conversation, place.path, listing);
 }
 
-static void release_directory(struct jpfs_connection *connection, struct jpfs_handle *base)
+static void destroy_directory(struct jpfs_handle *base)
 {
 	struct directory_handle *handle = (struct directory_handle *)base;
 
-	(void)connection;
 	jpfs_listing_release(&handle->listing);
 	jpfs_object_unref(handle->object);
 	free(handle);
@@ -80,17 +74,17 @@ void jpfs_op_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *f
 		return;
 	}
 	handle->object = jpfs_object_ref(object);
-	handle->handle.release = release_directory;
-	jpfs_handle_add(connection, &handle->handle);
+	jpfs_handle_add(connection, &handle->handle, destroy_directory);
 	file->fh = (uintptr_t)handle;
 	if (fuse_reply_open(req, file) < 0)
-		jpfs_handle_release(connection, &handle->handle); /* nobody has it */
+		jpfs_handle_close(&handle->handle); /* nobody has it */
 }
 
 void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 		     struct fuse_file_info *file)
 {
-	const struct directory_handle *handle = handle_of(file);
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+	const struct directory_handle *handle = (const struct directory_handle *)base;
 	cleanup_free char *buffer = malloc(size);
 	size_t used = 0;
 
@@ -123,8 +117,10 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 
 void jpfs_op_releasedir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+
 	(void)nodeid;
-	jpfs_handle_release(jpfs_connection_of(req), &handle_of(file)->handle);
+	jpfs_handle_close(base);
 	jpfs_reply_result(req, "releasedir", 0);
 }
 
@@ -144,8 +140,11 @@ static int sync_directory(struct jpfs_view *view, struct jpfs_object *object)
 
 void jpfs_op_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int data_only, struct fuse_file_info *file)
 {
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+
 	(void)nodeid;
 	(void)data_only;
 	jpfs_reply_result(req, "fsyncdir",
-			  sync_directory(jpfs_connection_of(req)->view, handle_of(file)->object));
+			  sync_directory(jpfs_connection_of(req)->view,
+					 ((struct directory_handle *)base)->object));
 }

@@ -16,19 +16,14 @@ struct handle {
 	size_t size;
 };
 
-static struct handle *handle_of(const struct fuse_file_info *file)
-{
-	return (struct handle *)(uintptr_t)file->fh; /* NOLINT: libfuse keeps pointers this way */
-}
-
-static void release_file(struct jpfs_connection *connection, struct jpfs_handle *base)
+static void destroy_file(struct jpfs_handle *base)
 {
 	struct handle *handle = (struct handle *)base;
 
 	if (handle->object->kind == JPFS_ENTRY)
 		jpfs_entry_release(jpfs_as_entry(handle->object), handle->can_write);
 	else if (handle->object->kind == JPFS_OUTSIDER)
-		jpfs_outside_release(connection->view, jpfs_as_outsider(handle->object));
+		jpfs_outside_release(base->connection->view, jpfs_as_outsider(handle->object));
 	jpfs_object_unref(handle->object);
 	free(handle->text);
 	free(handle);
@@ -56,8 +51,7 @@ static int open_object(struct jpfs_connection *connection, struct jpfs_object *o
 		return r;
 	}
 	handle->object = jpfs_object_ref(object);
-	handle->handle.release = release_file;
-	jpfs_handle_add(connection, &handle->handle);
+	handle->handle.connection = connection;
 	*ret = handle;
 	return 0;
 }
@@ -71,8 +65,9 @@ static void reply_open(fuse_req_t req, const char *operation, int r, struct hand
 	}
 	file->fh = (uintptr_t)handle;
 	file->direct_io = handle->object->kind == JPFS_STATUS ? 1 : 0;
+	jpfs_handle_add(handle->handle.connection, &handle->handle, destroy_file);
 	if (fuse_reply_open(req, file) < 0)
-		jpfs_handle_release(jpfs_connection_of(req), &handle->handle); /* nobody has it */
+		jpfs_handle_close(&handle->handle); /* nobody has it */
 }
 
 void jpfs_op_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
@@ -151,14 +146,15 @@ void jpfs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 		r = jpfs_make_entry(connection, object, &entry);
 	if (r < 0) {
 		if (handle != NULL)
-			jpfs_handle_release(connection, &handle->handle);
+			destroy_file(&handle->handle);
 		jpfs_reply_result(req, "create", r);
 		return;
 	}
 	file->fh = (uintptr_t)handle;
+	jpfs_handle_add(connection, &handle->handle, destroy_file);
 	if (fuse_reply_create(req, &entry, file) < 0) {
 		jpfs_node_forget(&connection->nodes, entry.ino, 1); /* the kernel never got it */
-		jpfs_handle_release(connection, &handle->handle);
+		jpfs_handle_close(&handle->handle);
 	}
 }
 
@@ -232,10 +228,12 @@ static ssize_t read_bytes(struct jpfs_view *view, struct handle *handle, char *b
 void jpfs_op_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 		  struct fuse_file_info *file)
 {
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+	struct handle *handle = (struct handle *)base;
 	cleanup_free char *buffer = malloc(size > 0 ? size : 1);
 	ssize_t n = buffer == NULL ? -ENOMEM
-				   : read_bytes(jpfs_connection_of(req)->view, handle_of(file),
-						buffer, size, offset);
+				   : read_bytes(jpfs_connection_of(req)->view, handle, buffer, size,
+						offset);
 
 	(void)nodeid;
 	if (n < 0)
@@ -262,8 +260,9 @@ static ssize_t write_bytes(struct jpfs_view *view, struct jpfs_object *object, c
 void jpfs_op_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size, off_t offset,
 		   struct fuse_file_info *file)
 {
-	ssize_t n = write_bytes(jpfs_connection_of(req)->view, handle_of(file)->object, data, size,
-				offset);
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+	struct handle *handle = (struct handle *)base;
+	ssize_t n = write_bytes(jpfs_connection_of(req)->view, handle->object, data, size, offset);
 
 	(void)nodeid;
 	if (n < 0)
@@ -274,7 +273,8 @@ void jpfs_op_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t s
 
 void jpfs_op_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
-	struct handle *handle = handle_of(file);
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+	struct handle *handle = (struct handle *)base;
 
 	(void)nodeid;
 	if (handle->can_write && handle->object->kind == JPFS_ENTRY)
@@ -284,8 +284,10 @@ void jpfs_op_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *fil
 
 void jpfs_op_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+
 	(void)nodeid;
-	jpfs_handle_release(jpfs_connection_of(req), &handle_of(file)->handle);
+	jpfs_handle_close(base);
 	jpfs_reply_result(req, "release", 0);
 }
 
@@ -304,10 +306,12 @@ static int sync_bytes(struct jpfs_view *view, struct jpfs_object *object)
 
 void jpfs_op_fsync(fuse_req_t req, fuse_ino_t nodeid, int data_only, struct fuse_file_info *file)
 {
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+	struct handle *handle = (struct handle *)base;
+
 	(void)nodeid;
 	(void)data_only;
-	jpfs_reply_result(req, "fsync",
-			  sync_bytes(jpfs_connection_of(req)->view, handle_of(file)->object));
+	jpfs_reply_result(req, "fsync", sync_bytes(jpfs_connection_of(req)->view, handle->object));
 }
 
 static int allocate(struct jpfs_view *view, struct jpfs_object *object, int mode, off_t offset,
@@ -325,17 +329,22 @@ static int allocate(struct jpfs_view *view, struct jpfs_object *object, int mode
 void jpfs_op_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset, off_t length,
 		       struct fuse_file_info *file)
 {
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+	struct handle *handle = (struct handle *)base;
+
 	(void)nodeid;
-	jpfs_reply_result(req, "fallocate",
-			  allocate(jpfs_connection_of(req)->view, handle_of(file)->object, mode,
-				   offset, length));
+	jpfs_reply_result(
+		req, "fallocate",
+		allocate(jpfs_connection_of(req)->view, handle->object, mode, offset, length));
 }
 
 void jpfs_op_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
 		   struct fuse_file_info *file)
 {
+	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+	struct handle *handle = (struct handle *)base;
 	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
-	int r = get_bytes(jpfs_connection_of(req)->view, handle_of(file)->object, &bytes);
+	int r = get_bytes(jpfs_connection_of(req)->view, handle->object, &bytes);
 	off_t found = 0;
 
 	(void)nodeid;

@@ -12,11 +12,16 @@
 
 struct jpfs_connection;
 
-/* What fi->fh stands for: the beginning of a file's or a directory's handle. The connection knows
- * them all, because the kernel releases none of them when a mount is taken away by force. */
+/*
+ * What fi->fh stands for: the beginning of a file's or a directory's handle. The connection knows
+ * them all, because the kernel releases none of them when a mount is taken away by force. They are
+ * counted: the open file is one reference, each request that uses it another.
+ */
 struct jpfs_handle {
+	struct jpfs_connection *connection; /* immutable */
+	atomic_uint refs;
 	struct jpfs_handle *next, **link; /* protected by connection->handles_lock */
-	void (*release)(struct jpfs_connection *connection, struct jpfs_handle *handle);
+	void (*destroy)(struct jpfs_handle *handle);
 };
 
 /* One connection to the kernel; what fuse_req_userdata() gives. */
@@ -34,8 +39,14 @@ void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *
 /* No request is under way any more: let go of whatever the kernel still held. */
 void jpfs_connection_release(struct jpfs_connection *connection);
 
-void jpfs_handle_add(struct jpfs_connection *connection, struct jpfs_handle *handle);
-void jpfs_handle_release(struct jpfs_connection *connection, struct jpfs_handle *handle);
+void jpfs_handle_add(struct jpfs_connection *connection, struct jpfs_handle *handle,
+		     void (*destroy)(struct jpfs_handle *handle));
+/* The handle of a request, referred to until the end of the scope. */
+struct jpfs_handle *jpfs_handle_get(fuse_req_t req, const struct fuse_file_info *file);
+void jpfs_handle_putp(struct jpfs_handle **handle);
+#define cleanup_handle __attribute__((cleanup(jpfs_handle_putp)))
+/* The open file is closed. */
+void jpfs_handle_close(struct jpfs_handle *handle);
 
 /* A name in a conversation, put together under its lock. */
 struct jpfs_inner_place {

@@ -24,10 +24,14 @@ void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *
 	jpfs_nodes_init(&connection->nodes, view);
 }
 
-void jpfs_handle_add(struct jpfs_connection *connection, struct jpfs_handle *handle)
+void jpfs_handle_add(struct jpfs_connection *connection, struct jpfs_handle *handle,
+		     void (*destroy)(struct jpfs_handle *handle))
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&connection->handles_lock);
 
+	handle->connection = connection;
+	handle->destroy = destroy;
+	atomic_init(&handle->refs, 1);
 	handle->next = connection->handles;
 	handle->link = &connection->handles;
 	if (handle->next != NULL)
@@ -35,20 +39,42 @@ void jpfs_handle_add(struct jpfs_connection *connection, struct jpfs_handle *han
 	connection->handles = handle;
 }
 
-void jpfs_handle_release(struct jpfs_connection *connection, struct jpfs_handle *handle)
+struct jpfs_handle *jpfs_handle_get(fuse_req_t req, const struct fuse_file_info *file)
 {
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	/* The lock orders this thread after the one that opened it: the kernel's word that there is
+	 * such a handle is no barrier that anybody could check. */
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&connection->handles_lock);
+	struct jpfs_handle *handle =
+		(struct jpfs_handle *)(uintptr_t)file->fh; /* NOLINT: libfuse's way */
+
+	atomic_fetch_add(&handle->refs, 1);
+	return handle;
+}
+
+void jpfs_handle_putp(struct jpfs_handle **handle)
+{
+	if (*handle != NULL && atomic_fetch_sub(&(*handle)->refs, 1) == 1)
+		(*handle)->destroy(*handle);
+	*handle = NULL;
+}
+
+void jpfs_handle_close(struct jpfs_handle *handle)
+{
+	struct jpfs_connection *connection = handle->connection;
+
 	pthread_mutex_lock(&connection->handles_lock);
 	*handle->link = handle->next;
 	if (handle->next != NULL)
 		handle->next->link = handle->link;
 	pthread_mutex_unlock(&connection->handles_lock);
-	handle->release(connection, handle);
+	jpfs_handle_putp(&handle);
 }
 
 void jpfs_connection_release(struct jpfs_connection *connection)
 {
 	while (connection->handles != NULL)
-		jpfs_handle_release(connection, connection->handles);
+		jpfs_handle_close(connection->handles);
 	jpfs_nodes_release(&connection->nodes);
 	pthread_mutex_destroy(&connection->handles_lock);
 }
