@@ -91,7 +91,7 @@ int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char
 
 /* ---- into the durable copy ---- */
 
-static void is_durable_now(struct jpfs_entry *entry, const struct stat *st)
+void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 
@@ -155,7 +155,7 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 		if (entry->managed == JP_UNMANAGED && entry->is_linked && conversation->in_view)
 			r = jpfs_note_add(&conversation->added, entry->path);
 
-		is_durable_now(entry, &st);
+		jpfs_entry_is_durable_locked(entry, &st);
 		if (displaced_name != NULL && r == 0)
 			r = jpfs_dispose_of_displaced(conversation, entry->path, was_unseen,
 						      displaced_name, attempt->content->fd);
@@ -249,205 +249,6 @@ static int keep_invalid(struct jpfs_entry *entry, const struct attempt *attempt)
 	entry->staged_name = NULL;
 	jpfs_entry_mark_clean_locked(entry);
 	return 0;
-}
-
-/* ---- a conversation's first durable copy ---- */
-
-static bool is_valid_here(struct jpfs_conversation *conversation, enum jp_managed which)
-{
-	cleanup_object struct jpfs_object *object = NULL;
-	cleanup_content struct jpfs_content *content = NULL;
-	struct jpfs_entry *entry;
-
-	if (jpfs_entry_lookup_locked(conversation, jp_managed_name(which), &entry) < 0)
-		return which == JP_BASE_CONFIG;
-	object = &entry->object;
-	if (entry->is_dirty && entry->ended_ms == 0)
-		return false;
-	return S_ISREG(entry->type) && jpfs_entry_content_locked(entry, &content) == 0 &&
-	       jp_validity_of_file(which, content->fd) == 1;
-}
-
-static bool is_ready_for_import(struct jpfs_conversation *conversation)
-{
-	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		if (!is_valid_here(conversation, (enum jp_managed)i))
-			return false;
-	}
-	return true;
-}
-
-/* Put what is staged over the copy of what the workspace has. */
-static int add_staged(struct jpfs_conversation *conversation, int copy_fd)
-{
-	struct jpfs_view *view = conversation->view;
-
-	for (struct jpfs_entry *entry = conversation->dirty; entry != NULL;
-	     entry = entry->next_dirty) {
-		cleanup_content struct jpfs_content *content = NULL;
-		cleanup_close int parent = -EBADF;
-		const char *name;
-		int r;
-
-		if (!entry->is_linked || entry->ended_ms == 0 || entry->home != JPFS_STAGED ||
-		    jp_name_is_managed_temporary(entry->path))
-			continue;
-		if (entry->is_shared) {
-			r = jpfs_entry_stage_locked(entry, true);
-			if (r < 0)
-				return r;
-		}
-		r = jpfs_entry_content_locked(entry, &content);
-		if (r < 0)
-			return r;
-		if (jp_sys->fsync(content->fd) < 0)
-			return -errno;
-		parent = jpfs_open_parent(copy_fd, entry->path, &name);
-		if (parent < 0)
-			return parent;
-		if (jp_sys->unlinkat(parent, name, 0) < 0 && errno != ENOENT)
-			return -errno;
-		/* A link: until the whole copy is in place, staging has the bytes as well. */
-		if (jp_sys->linkat(view->staging.fd, entry->staged_name, parent, name, 0) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-/* What the view does not show is not part of the conversation here. */
-static int remove_hidden(struct jpfs_conversation *conversation, int copy_fd)
-{
-	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		if ((conversation->hidden & (1U << i)) != 0 &&
-		    jp_sys->unlinkat(copy_fd, jp_managed_name((enum jp_managed)i), 0) < 0 &&
-		    errno != ENOENT)
-			return -errno;
-	}
-	for (struct jpfs_note *note = conversation->removed; note != NULL; note = note->next) {
-		cleanup_close int parent = -EBADF;
-		const char *name;
-		int r;
-
-		parent = jpfs_open_parent(copy_fd, note->path, &name);
-		r = parent < 0 ? parent : jp_remove_tree(parent, name);
-		if (r < 0 && r != -ENOENT)
-			return r;
-	}
-	return 0;
-}
-
-static int assemble(struct jpfs_conversation *conversation, const char *copy_name)
-{
-	struct jpfs_view *view = conversation->view;
-	cleanup_close int parent = -EBADF, copy = -EBADF;
-	char place[JPFS_PATH_BYTES];
-	unsigned skipped = 0;
-	const char *name;
-	int r;
-
-	jpfs_workspace_path(conversation, "", place);
-	parent = jpfs_open_parent(view->workspace_fd, place, &name);
-	r = parent < 0 ? parent : jp_copy_tree(parent, name, view->staging.fd, copy_name, &skipped);
-	if (r == -ENOENT)
-		r = jp_sys->mkdirat(view->staging.fd, copy_name, 0700) < 0 ? -errno : 0;
-	if (r < 0)
-		return r;
-	if (skipped > 0)
-		jpfs_log(JPFS_LOG_WARNING,
-			 "%s: %u special files (FIFOs, sockets, devices) are not kept in the "
-			 "durable copy; move them elsewhere if they matter",
-			 conversation->name, skipped);
-	copy = jp_open_beneath(view->staging.fd, copy_name, O_RDONLY | O_DIRECTORY, 0);
-	if (copy < 0)
-		return copy;
-	r = remove_hidden(conversation, copy);
-	if (r == 0)
-		r = add_staged(conversation, copy);
-	if (r == 0 && jp_sys->fsync(copy) < 0)
-		r = -errno;
-	return r;
-}
-
-static int place_assembled(struct jpfs_conversation *conversation, const char *copy_name)
-{
-	struct jpfs_view *view = conversation->view;
-	cleanup_close int archive = -EBADF;
-	int parent = view->silo->conversations_fd;
-
-	if (conversation->is_archived) {
-		archive = jp_open_or_make_dir(parent, JP_ARCHIVE_NAME, 0700);
-		if (archive < 0)
-			return archive;
-		parent = archive;
-	}
-	if (jp_sys->renameat2(view->staging.fd, copy_name, parent, conversation->name,
-			      RENAME_NOREPLACE) < 0)
-		return -errno;
-	jp_dir_index_expire(view->durable_index);
-	return jp_sys->fsync(parent) < 0 ? -errno : 0;
-}
-
-/* The entries in memory follow their bytes. */
-static int follow_import(struct jpfs_conversation *conversation)
-{
-	struct jpfs_view *view = conversation->view;
-	struct jpfs_entry *entry, *next;
-
-	for (entry = conversation->entries; entry != NULL; entry = next) {
-		cleanup_object struct jpfs_object *object = NULL;
-		char place[JPFS_PATH_BYTES];
-		struct stat st;
-
-		next = entry->next;
-		if (!entry->is_linked || !S_ISREG(entry->type) ||
-		    (entry->home != JPFS_WORKSPACE && entry->home != JPFS_STAGED) ||
-		    (entry->home == JPFS_STAGED && entry->ended_ms == 0) ||
-		    !jpfs_object_try_ref(&entry->object))
-			continue;
-		object = &entry->object;
-		if (jpfs_durable_path_locked(conversation, entry->path, place) < 0 ||
-		    fstatat(view->silo->conversations_fd, place, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (entry->staged_name != NULL)
-			(void)jp_sys->unlinkat(view->staging.fd, entry->staged_name, 0);
-		is_durable_now(entry, &st);
-	}
-	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		char place[JPFS_PATH_BYTES];
-		struct stat st;
-
-		if (jpfs_durable_path_locked(conversation, jp_managed_name((enum jp_managed)i),
-					     place) == 0 &&
-		    fstatat(view->silo->conversations_fd, place, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			jpfs_know_version_locked(conversation, (enum jp_managed)i, &st);
-	}
-	return 0;
-}
-
-int jpfs_import(struct jpfs_conversation *conversation)
-{
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-	struct jpfs_view *view = conversation->view;
-	char copy_name[NAME_MAX + 1], place[JPFS_PATH_BYTES];
-	int r;
-
-	if (jpfs_durable_path_locked(conversation, "", place) == 0)
-		return 0;
-	if (!conversation->in_view || !is_ready_for_import(conversation))
-		return -EBADMSG;
-	jp_staging_name(&view->staging, conversation->id, "import", copy_name);
-	r = assemble(conversation, copy_name);
-	if (r == 0)
-		r = place_assembled(conversation, copy_name);
-	if (r < 0) {
-		/* The workspace and staging still have everything. */
-		jp_ignore(jp_remove_tree(view->staging.fd, copy_name));
-		return r == -EEXIST || r == -ENOTEMPTY ? -EAGAIN : r;
-	}
-	conversation->drafts = 0;
-	conversation->vanished_ms = 0;
-	jpfs_work_add(conversation, 0);
-	return follow_import(conversation);
 }
 
 /* ---- one entry ---- */

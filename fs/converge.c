@@ -397,10 +397,8 @@ int jpfs_converge_locked(struct jpfs_conversation *conversation)
 
 	conversation->is_reconciled = true; /* what is called from here must not come back here */
 	r = jp_dir_index_find(view->durable_index, conversation->id, path, &is_archived);
-	if (r == -ENOENT) {
-		r = view->import_all ? jpfs_import(conversation) : 0;
-		return r == -EBADMSG ? 0 : r; /* what is not complete stays where it is */
-	}
+	if (r == -ENOENT)
+		return 0; /* the workspace's alone, until it is written */
 	if (r < 0)
 		return r;
 	is_archived = is_archived || conversation->is_archived;

@@ -22,6 +22,7 @@ void jpfs_entry_mark_dirty_locked(struct jpfs_entry *entry)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 
+	conversation->writes++;
 	if (entry->is_dirty)
 		return;
 	jpfs_object_ref(&entry->object);

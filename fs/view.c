@@ -22,8 +22,6 @@
 #include <string.h>
 #include <time.h>
 
-#define IMPORT_MARKER "import-pending"
-
 int64_t jpfs_now_ms(void)
 {
 	struct timespec now;
@@ -252,13 +250,13 @@ static int mark_first_use(struct jpfs_view *view)
 
 	/* The marker makes an import that was cut off go on the next time. */
 	if (view->silo->was_made && !view->is_read_only) {
-		int r = jp_replace_file(view->silo->own_fd, IMPORT_MARKER, "", 0, 0600);
+		int r = jp_replace_file(view->silo->own_fd, JPFS_IMPORT_MARKER, "", 0, 0600);
 
 		if (r < 0)
 			return r;
 	}
-	view->import_all = !view->is_read_only && fstatat(view->silo->own_fd, IMPORT_MARKER, &st,
-							  AT_SYMLINK_NOFOLLOW) == 0;
+	view->import_all = !view->is_read_only && fstatat(view->silo->own_fd, JPFS_IMPORT_MARKER,
+							  &st, AT_SYMLINK_NOFOLLOW) == 0;
 	return 0;
 }
 
@@ -344,8 +342,6 @@ void jpfs_view_close(struct jpfs_view *view)
 	struct jpfs_conversation **all = NULL;
 	size_t count = 0;
 
-	if (view->import_all && !view->is_read_only)
-		(void)jp_sys->unlinkat(view->silo->own_fd, IMPORT_MARKER, 0);
 	if (jpfs_view_snapshot(view, &all, &count) == 0) {
 		for (size_t i = 0; i < count; i++) {
 			jpfs_view_drop(all[i]);

@@ -124,6 +124,7 @@ struct jpfs_conversation {
 	/* protected by lock from here on */
 	bool is_reconciled;
 	bool was_durable;       /* a durable copy has been seen */
+	uint64_t writes;        /* how often a file was about to change */
 	unsigned hidden;        /* bits of enum jp_managed: removed or not yet made here */
 	unsigned drafts;        /* bits: the workspace's version is what this view shows */
 	unsigned durable_files; /* bits: the durable copy has, or last had, these */
@@ -173,8 +174,8 @@ struct jpfs_view {
 	struct jp_dir_index *durable_index;
 	int workspace_fd; /* the real .jp/conversations; replaced in place by dup3 */
 	bool is_read_only, list_control;
-	mode_t umask;    /* of whoever mounted, for directories that nobody asked for by mode */
-	bool import_all; /* first use of the workspace ID */
+	mode_t umask; /* of whoever mounted, for directories that nobody asked for by mode */
+	atomic_bool import_all; /* first use of the workspace ID */
 	struct timespec started;
 	pthread_rwlock_t outside_lock;
 	pthread_mutex_t names;
@@ -391,9 +392,19 @@ must_check int jpfs_version_is_contained(enum jp_managed managed, int old_fd, in
  * unmanaged and never seen here: in the trash) or drop it. */
 must_check int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
 					 bool was_unseen, const char *name, int new_fd);
+/* Its bytes became the durable version that `st` describes. */
+void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
+
+/* ---- import.c: a conversation's first durable copy ---- */
+
+/* In <silo>/jpfs/ while the import of a workspace ID's first use is not finished. */
+#define JPFS_IMPORT_MARKER "import-pending"
+
 /* Give a conversation of the workspace its durable copy: -EBADMSG it is not complete and valid,
  * -EAGAIN somebody else just did. */
 must_check int jpfs_import(struct jpfs_conversation *conversation);
+/* On a workspace ID's first use, all of them; otherwise nothing. */
+must_check int jpfs_import_all(struct jpfs_view *view);
 
 /* ---- project.c: from the durable copy to the workspace ---- */
 

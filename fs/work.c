@@ -27,6 +27,7 @@ struct jpfs_work {
 	pthread_t threads[THREADS];
 	unsigned thread_count;
 	struct jpfs_view *view;
+	atomic_flag import_is_taken; /* by the first of the threads */
 };
 
 static void insert_locked(struct jpfs_work *work, struct jpfs_conversation *conversation)
@@ -120,8 +121,11 @@ static int64_t work_on(struct jpfs_conversation *conversation, bool force, int *
 static void *run(void *argument)
 {
 	struct jpfs_work *work = argument;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&work->lock);
+	cleanup_unlock pthread_mutex_t *held = NULL;
 
+	if (!atomic_flag_test_and_set(&work->import_is_taken))
+		jp_ignore(jpfs_import_all(work->view)); /* it has said what failed */
+	held = jp_lock(&work->lock);
 	while (!work->is_ending) {
 		struct jpfs_conversation *conversation = work->queue;
 		int64_t now = jpfs_now_ms(), wait;
@@ -180,6 +184,7 @@ int jpfs_work_start(struct jpfs_view *view)
 	pthread_cond_init(&work->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
 	work->view = view;
+	atomic_flag_clear(&work->import_is_taken);
 	view->work = work;
 	/* Signals are the session's business. */
 	sigfillset(&all);

@@ -281,7 +281,8 @@ static int copy_symlink(int from_dirfd, const char *from_name, int to_dirfd, con
 	return jp_sys->symlinkat(target, to_dirfd, to_name) < 0 ? -errno : 0;
 }
 
-static int copy_regular(int from_dirfd, const char *from_name, int to_dirfd, const char *to_name)
+static int copy_regular(int from_dirfd, const char *from_name, int to_dirfd, const char *to_name,
+			bool sync)
 {
 	cleanup_close int from = -EBADF, to = -EBADF;
 	int r;
@@ -295,27 +296,27 @@ static int copy_regular(int from_dirfd, const char *from_name, int to_dirfd, con
 	r = jp_copy_content(from, to);
 	if (r == 0)
 		r = jp_copy_attributes(from, to);
-	if (r == 0 && jp_sys->fsync(to) < 0)
+	if (r == 0 && sync && jp_sys->fsync(to) < 0)
 		r = -errno;
 	return r;
 }
 
 static int copy_tree(int from_dirfd, const char *from_name, int to_dirfd, const char *to_name,
-		     unsigned *skipped, int depth)
+		     unsigned *skipped, bool sync, int depth)
 {
 	cleanup_close int from = -EBADF, to = -EBADF;
 	cleanup_closedir DIR *dir = NULL;
 	struct stat st;
 	int r;
 
-	if (depth > DEPTH_MAX)
+	if (depth > COPY_DEPTH_MAX)
 		return -ELOOP;
 	if (fstatat(from_dirfd, from_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	if (S_ISLNK(st.st_mode))
 		return copy_symlink(from_dirfd, from_name, to_dirfd, to_name);
 	if (S_ISREG(st.st_mode))
-		return copy_regular(from_dirfd, from_name, to_dirfd, to_name);
+		return copy_regular(from_dirfd, from_name, to_dirfd, to_name, sync);
 	if (!S_ISDIR(st.st_mode)) {
 		if (skipped != NULL)
 			(*skipped)++;
@@ -345,20 +346,27 @@ static int copy_tree(int from_dirfd, const char *from_name, int to_dirfd, const 
 		}
 		if (!jp_is_single_name(entry->d_name))
 			continue;
-		r = copy_tree(dirfd(dir), entry->d_name, to, entry->d_name, skipped, depth + 1);
+		r = copy_tree(dirfd(dir), entry->d_name, to, entry->d_name, skipped, sync,
+			      depth + 1);
 		if (r < 0 && r != -ENOENT) /* gone meanwhile: nothing to copy */
 			return r;
 	}
 	r = jp_copy_attributes(dirfd(dir), to);
 	if (r < 0)
 		return r;
-	return jp_sys->fsync(to) < 0 ? -errno : 0;
+	return sync && jp_sys->fsync(to) < 0 ? -errno : 0;
 }
 
 int jp_copy_tree(int from_dirfd, const char *from_name, int to_dirfd, const char *to_name,
 		 unsigned *skipped)
 {
-	return copy_tree(from_dirfd, from_name, to_dirfd, to_name, skipped, 0);
+	return copy_tree(from_dirfd, from_name, to_dirfd, to_name, skipped, true, 0);
+}
+
+int jp_copy_tree_unsynced(int from_dirfd, const char *from_name, int to_dirfd, const char *to_name,
+			  unsigned *skipped)
+{
+	return copy_tree(from_dirfd, from_name, to_dirfd, to_name, skipped, false, 0);
 }
 
 static int remove_tree(int parent, const char *name, int depth)
@@ -367,7 +375,7 @@ static int remove_tree(int parent, const char *name, int depth)
 	cleanup_closedir DIR *dir = NULL;
 	int r = 0;
 
-	if (depth > DEPTH_MAX)
+	if (depth > REMOVE_DEPTH_MAX)
 		return -ELOOP;
 	if (jp_sys->unlinkat(parent, name, 0) == 0 || errno == ENOENT)
 		return 0;

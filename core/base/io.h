@@ -77,6 +77,10 @@ must_check int jp_replace_file(int dirfd, const char *name, const void *data, si
 must_check int jp_copy_tree(int from_dirfd, const char *from_name, int to_dirfd,
 			    const char *to_name, unsigned *skipped);
 
+/* The same without syncing: for many at once, when the caller syncs the filesystem after all. */
+must_check int jp_copy_tree_unsynced(int from_dirfd, const char *from_name, int to_dirfd,
+				     const char *to_name, unsigned *skipped);
+
 /* Remove one directory entry with all below it; 0 also when it is not there. */
 must_check int jp_remove_tree(int dirfd, const char *name);
 
