@@ -24,7 +24,7 @@
 
 enum {
 	NAME_BYTES = 64,
-	TEXT_BYTES_MAX = 16 * 1024, /* an error, and a root of PATH_MAX bytes, escaped */
+	TEXT_BYTES_MAX = 32 * 1024, /* an error, and a root of PATH_MAX bytes, escaped */
 	POLL_MS = 20,
 	TAKE_TRIES_MAX = 10, /* each POLL_MS: who waits for the lock holds it for a moment */
 	READ_TRIES_MAX = 5,

@@ -20,7 +20,8 @@
 
 enum {
 	COMPARE_BYTES = 64 * 1024, /* per side; fits a thread's stack twice over */
-	DEPTH_MAX = 64,            /* levels of a tree that is copied or removed */
+	COPY_DEPTH_MAX = 64,       /* levels of a tree that is copied */
+	REMOVE_DEPTH_MAX = 96,     /* more, so that any copy can be removed */
 	XATTR_VALUE_BYTES_MAX = 64 * 1024,
 };
 

@@ -1,0 +1,99 @@
+/*
+ * Looking through /proc for who uses a mount. The links there are names that the kernel keeps, and
+ * reading one does not go where it leads.
+ */
+#include "fs/cli/users.h"
+
+#include "core/base/cleanup.h"
+#include "core/base/error.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	USERS_MAX = 3,
+	COMM_BYTES = 64, /* the kernel's are 16 */
+};
+
+static bool leads_below(int dirfd, const char *name, const char *mount_point)
+{
+	char target[PATH_MAX];
+	size_t size = strlen(mount_point);
+	ssize_t n = readlinkat(dirfd, name, target, sizeof(target) - 1);
+
+	if (n < (ssize_t)size)
+		return false;
+	target[n] = '\0';
+	return memcmp(target, mount_point, size) == 0 &&
+	       (target[size] == '/' || target[size] == '\0');
+}
+
+static DIR *open_list(int dirfd, const char *name)
+{
+	cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+	if (list != NULL)
+		(void)TAKE_FD(fd); /* the list has it now */
+	return list;
+}
+
+static bool uses(int process_fd, const char *mount_point)
+{
+	cleanup_closedir DIR *list = NULL;
+	const struct dirent *entry;
+
+	if (leads_below(process_fd, "cwd", mount_point) ||
+	    leads_below(process_fd, "root", mount_point))
+		return true;
+	list = open_list(process_fd, "fd");
+	while (list != NULL && (entry = readdir(list)) != NULL) {
+		if (entry->d_name[0] != '.' && leads_below(dirfd(list), entry->d_name, mount_point))
+			return true;
+	}
+	return false;
+}
+
+static void read_name(int process_fd, char name[COMM_BYTES])
+{
+	cleanup_close int fd = openat(process_fd, "comm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, name, COMM_BYTES - 1);
+
+	name[n < 0 ? 0 : n] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	jp_make_printable(name);
+}
+
+void jpfs_users_of(const char *mount_point, pid_t daemon, char *text, size_t size)
+{
+	cleanup_closedir DIR *list = open_list(AT_FDCWD, "/proc");
+	const struct dirent *entry;
+	size_t used = 0;
+	int count = 0;
+
+	text[0] = '\0';
+	while (list != NULL && count < USERS_MAX && (entry = readdir(list)) != NULL) {
+		cleanup_close int fd = -EBADF;
+		char name[COMM_BYTES];
+		int n;
+
+		if (entry->d_name[strspn(entry->d_name, "0123456789")] != '\0' ||
+		    strtol(entry->d_name, NULL, 10) == daemon)
+			continue;
+		fd = openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || !uses(fd, mount_point))
+			continue;
+		read_name(fd, name);
+		n = snprintf(text + used, size - used, "%s%s (%s)", count > 0 ? ", " : "",
+			     entry->d_name, name);
+		if (n < 0 || (size_t)n >= size - used) {
+			text[used] = '\0';
+			return;
+		}
+		used += (size_t)n;
+		count++;
+	}
+}
