@@ -215,7 +215,7 @@ int jpfs_fusermount_mount(int directory_fd, const char *options, struct jp_error
 	char program[PATH_MAX], words[WORDS_BYTES_MAX];
 	const char *arguments[] = {program, "-o", options, "--", ".", NULL};
 	int sockets[2], ends[2], r;
-	pid_t pid;
+	pid_t pid = -1;
 
 	r = jpfs_fusermount_find(program, error);
 	if (r < 0)
@@ -253,7 +253,7 @@ int jpfs_fusermount_unmount(const char *mount_point, bool lazy, struct jp_error 
 	char program[PATH_MAX], words[WORDS_BYTES_MAX];
 	const char *arguments[] = {program, "-u", "--", mount_point, NULL, NULL};
 	int ends[2], r;
-	pid_t pid;
+	pid_t pid = -1;
 
 	r = jpfs_fusermount_find(program, error);
 	if (r < 0)
