@@ -4,14 +4,15 @@
  * A unit is what is always taken from one side: the stream (base_config.json and events.json) or
  * the metadata (metadata.json). The first row that fits decides:
  *
- *     W absent                        project D
- *     D absent                        W wins
- *     D = W (the same bytes)          in step; touch nothing
- *     W is not valid, D is            D stays; W is a draft
- *     D is not valid, W is            W wins; D is kept in history
- *     W is earlier than D             D wins, even when W is newer: a fresh checkout of an older
- * commit D is earlier than W             W wins archived on either side         D wins; W is kept
- * in history otherwise                       the newer one wins, a tie goes to D; the loser is kept
+ *     W absent                    project D
+ *     D absent                    W wins
+ *     D = W (the same bytes)      in step; touch nothing
+ *     W is not valid, D is        D stays; W is a draft
+ *     D is not valid, W is        W wins; D is kept in history
+ *     W is earlier than D         D wins, even when W is newer: a checkout of an older commit
+ *     D is earlier than W         W wins
+ *     archived on either side     D wins; W is kept in history
+ *     otherwise                   the newer one wins, a tie goes to D; the loser is kept
  *
  * A stream is earlier than one that contains it and has more; metadata are earlier when they were
  * activated before. When the stream is decided by that, the metadata go with it.

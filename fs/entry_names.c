@@ -43,6 +43,16 @@ static bool is_durable_path(struct jpfs_conversation *conversation, const char *
 			 AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* A conversation without a durable copy: if the whole directory goes, it gets one first, and for
+ * that the workspace's files have to be there until then. */
+static bool is_all_there_is(struct jpfs_conversation *conversation, const char *path)
+{
+	char place[JPFS_PATH_BYTES];
+
+	return !jp_name_is_temporary(path) &&
+	       jpfs_durable_path_locked(conversation, "", place) == -ENOENT;
+}
+
 /* The version that an entry holds loses its name: what was written and closed is still stored, what
  * is half written is not. */
 static void leave_staged(struct jpfs_entry *entry)
@@ -98,6 +108,10 @@ int jpfs_entry_unlink_locked(struct jpfs_conversation *conversation, const char 
 	if (entry->is_dirty || is_durable_path(conversation, path)) {
 		r = jpfs_note_add(&conversation->doomed, path);
 		jpfs_work_add(conversation, 4000);
+	} else if (is_all_there_is(conversation, path)) {
+		jpfs_note_remove(&conversation->added, path);
+		jpfs_work_add(conversation, 4000);
+		return jpfs_note_add(&conversation->removed, path);
 	}
 	return r < 0 ? r : remove_from_workspace(conversation, path, 0);
 }

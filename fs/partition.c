@@ -274,6 +274,30 @@ static void take_out(struct jpfs_conversation *conversation)
 	jpfs_work_add(conversation, 0); /* what was closed and not yet stored still will be */
 }
 
+/* A conversation that the store does not have yet goes: it gets its durable copy now, with every
+ * file that it had, or a place in the trash if it is none that jp would accept. */
+static int save_only_copy(struct jpfs_conversation *conversation, int parent, const char *name)
+{
+	unsigned hidden = conversation->hidden;
+	char path[JPFS_PATH_BYTES];
+	int r;
+
+	if (parent < 0 || jpfs_durable_path_locked(conversation, "", path) != -ENOENT ||
+	    faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (hidden == 0 && conversation->removed == NULL)
+		return 0; /* made and removed, with nothing ever in it */
+	/* The removals were put off: the workspace still has what they were of. */
+	conversation->hidden = 0;
+	jpfs_notes_free(&conversation->removed);
+	r = jpfs_import(conversation);
+	conversation->hidden = hidden;
+	if (r == -EBADMSG)
+		r = jp_keep_copy(conversation->view->silo->trash_fd, conversation->id, parent, name,
+				 name);
+	return r == -EAGAIN ? 0 : r;
+}
+
 static int remove_conversation(struct jpfs_conversation *conversation)
 {
 	struct jpfs_view *view = conversation->view;
@@ -292,10 +316,7 @@ static int remove_conversation(struct jpfs_conversation *conversation)
 		return r < 0 ? r : -ENOTEMPTY;
 	jpfs_workspace_path(conversation, "", path);
 	parent = jpfs_open_parent(view->workspace_fd, path, &name);
-	/* The workspace still has every managed file: without a durable copy it is all there is. */
-	if (parent >= 0 && jpfs_durable_path_locked(conversation, "", path) == -ENOENT &&
-	    conversation->hidden != 0 && faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		r = jp_keep_copy(view->silo->trash_fd, conversation->id, parent, name, name);
+	r = save_only_copy(conversation, parent, name);
 	if (r == 0 && parent >= 0)
 		r = jp_remove_tree(parent, name);
 	if (r == 0)

@@ -362,20 +362,34 @@ static int carry_out_doomed(struct jpfs_conversation *conversation, int64_t *wai
 	return r;
 }
 
-static int carry_out_removed(struct jpfs_conversation *conversation)
+/* Unmanaged files that the workspace still has although they were removed. */
+static int carry_out_removed(struct jpfs_conversation *conversation, int64_t *wait_ms)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_view *view = conversation->view;
 	struct jpfs_note *note, *next;
+	char place[JPFS_PATH_BYTES];
+	bool is_durable = jpfs_durable_path_locked(conversation, "", place) == 0;
 	int failure = 0;
 
 	for (note = conversation->removed; note != NULL && conversation->in_view; note = next) {
+		int64_t age = jpfs_now_ms() - note->since_ms;
 		cleanup_close int parent = -EBADF;
 		const char *name;
 		int r;
 
 		next = note->next;
+		/* Without a durable copy: when it is clear that the directory stays. */
+		if (!is_durable && (age < SETTLE_MS || conversation->incomplete_ms != 0)) {
+			wait_at_most(wait_ms, age < SETTLE_MS ? SETTLE_MS - age + 10 : SETTLE_MS);
+			continue;
+		}
 		parent = open_workspace_parent(conversation, note->path, &name);
-		r = parent < 0 ? parent : jp_remove_tree(parent, name);
+		r = parent;
+		if (parent >= 0)
+			r = is_durable ? jp_remove_tree(parent, name)
+				       : jp_keep_move(view->silo->trash_fd, conversation->id,
+						      parent, name, note->path);
 		if (r == 0 || r == -ENOENT)
 			jpfs_note_remove(&conversation->removed, note->path);
 		else
@@ -435,7 +449,7 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, int64_t *r
 	}
 	r = project_added(conversation);
 	failure = failure == 0 ? r : failure;
-	r = carry_out_removed(conversation);
+	r = carry_out_removed(conversation, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
 	r = carry_out_hidden(conversation, ret_wait_ms);
 	failure = failure == 0 ? r : failure;

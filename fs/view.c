@@ -394,7 +394,8 @@ void jpfs_view_follow_silo(struct jpfs_view *view)
 	    dup3(found.trash_fd, view->silo->trash_fd, O_CLOEXEC) < 0 ||
 	    dup3(found.workspaces_fd, view->silo->workspaces_fd, O_CLOEXEC) < 0)
 		jpfs_view_fail(view, "unmount and mount again",
-			       "the silo %s cannot be followed: %m", found.path);
+			       "the silo %s cannot be followed: %s", found.path,
+			       strerrordesc_np(errno));
 	if (!view->is_read_only) {
 		/* Our own staging directory may have moved along, or have been removed. */
 		if (fstat(view->staging.fd, &st) < 0 || st.st_nlink == 0) {
