@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum {
 	OPTIONS_BYTES_MAX = 2048,
@@ -249,8 +250,11 @@ static int check_trust(const struct jp_silo *silo, const struct jp_workspace *wo
 				    workspace->root_path, silo->path, strerrordesc_np(-r));
 	if (r > 0)
 		return 0;
-	if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && user_agrees(workspace, silo))
-		return 0;
+	if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) {
+		if (user_agrees(workspace, silo))
+			return 0;
+		return jp_error_set(error, -EPERM, "%s: not mounted", workspace->root_path);
+	}
 	jp_error_remedy(error, "if this workspace is yours, run `jpfs allow %s`",
 			workspace->root_path);
 	return jp_error_set(error, -EPERM, "%s is new to the conversations kept in %s",
@@ -302,6 +306,14 @@ static int tell_mounted(const struct request *request, const struct jp_workspace
 	return JPFS_EXIT_DONE;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /*
  * Take the worktree's lock. When another daemon has it, it is either about to mount, or waits for
  * the directory to come back, which is why that is made here, or about to end.
@@ -316,7 +328,8 @@ static int take_lock(const struct request *request, const struct jp_workspace *w
 	struct jp_error error = {0};
 	int lock, r;
 
-	for (int waited = 0; waited < OTHER_DAEMON_MS; waited += POLL_MS) {
+	/* Each try to take it lasts a moment, too. */
+	for (int64_t until = now_ms() + OTHER_DAEMON_MS; now_ms() < until;) {
 		lock = jpfs_lockfile_take(silo, workspace);
 		if (lock >= 0) {
 			*ret_lock = lock;
@@ -364,6 +377,20 @@ static void leave_terminal(void)
 	(void)dup2(null, STDERR_FILENO);
 }
 
+/* Serve until it is over. Why it failed stays in the lock file, for who asks later. */
+static int serve_here(const struct request *request, const struct jp_workspace *workspace,
+		      struct jp_silo *silo, int lock_fd, int ready_fd, struct jp_error *error)
+{
+	int r = jpfs_serve(workspace, silo, lock_fd, ready_fd, &request->options, error);
+
+	if (r >= 0)
+		return 0;
+	if (error->message[0] == '\0')
+		jp_error_set(error, r, "%s: %s", workspace->root_path, strerrordesc_np(-r));
+	jpfs_lockfile_write(lock_fd, workspace, "failed", error->message);
+	return r;
+}
+
 /* The daemon's life. `ready_fd` is taken; `error_fd` gets what prevented it. */
 static int live(const struct request *request, const struct jp_workspace *workspace,
 		struct jp_silo *silo, int lock_fd, int ready_fd, int error_fd)
@@ -373,11 +400,9 @@ static int live(const struct request *request, const struct jp_workspace *worksp
 
 	leave_terminal();
 	jpfs_log_open(false);
-	r = jpfs_serve(workspace, silo, lock_fd, ready_fd, &request->options, &error);
+	r = serve_here(request, workspace, silo, lock_fd, ready_fd, &error);
 	if (r >= 0)
 		return JPFS_EXIT_DONE;
-	if (error.message[0] == '\0')
-		jp_error_set(&error, r, "%s: %s", workspace->root_path, strerrordesc_np(-r));
 	jpfs_log(JPFS_LOG_ERROR, "%s; %s", error.message, error.remedy);
 	/* Whoever started it listens until it is ready, and is gone then. */
 	(void)send(error_fd, &error, sizeof(error), MSG_NOSIGNAL);
@@ -458,7 +483,7 @@ static int serve(const struct request *request, const struct jp_workspace *works
 	if (!request->foreground)
 		return serve_in_background(request, workspace, silo, lock_fd);
 	jpfs_log_open(true);
-	r = jpfs_serve(workspace, silo, lock_fd, request->notify_fd, &request->options, &error);
+	r = serve_here(request, workspace, silo, lock_fd, request->notify_fd, &error);
 	return r < 0 ? jpfs_fail(r, &error) : JPFS_EXIT_DONE;
 }
 

@@ -222,8 +222,7 @@ static void print_state(const json_t *object)
 		print_line("state", RED, "dead: its daemon is gone; `jpfs mount` mounts it anew");
 	else if (strcmp(state, "detached") == 0)
 		print_line("state", YELLOW,
-			   "detached: the daemon waits for the directory to come "
-			   "back");
+			   "detached: its daemon lives, but nothing is mounted here");
 	else
 		print_line("state", is_mounted ? GREEN : PLAIN, "%s%s", state,
 			   json_is_true(json_object_get(object, "read_only")) ? ", read-only" : "");

@@ -119,7 +119,7 @@ static int wait_for_end(const struct keeper *keeper, bool lazy, const char *what
 	if (r == 0 && strcmp(state.state, "failed") == 0) {
 		jp_error_set(&error, -EIO, "%s: unmounted, but not everything was written: %s",
 			     path, state.error[0] != '\0' ? state.error : "the log has the reason");
-		jp_error_remedy(&error, "what is missing is in %s/jpfs; `jpfs mount` tries again",
+		jp_error_remedy(&error, "nothing is lost, it is in %s; `jpfs mount` tries again",
 				keeper->silo.path);
 		return jpfs_fail(-EIO, &error);
 	}
@@ -157,13 +157,14 @@ static int sync_mount(const char *mount_point, struct jp_error *error)
 	remedy = last_error(now.status, "remedy");
 	if (message[0] == '\0')
 		message = strerrordesc_np(-r);
-	jp_error_set(error, r, "%s: not everything can be written, so it stays mounted: %s",
-		     mount_point, message);
+	jp_error_set(error, r, "%s: not everything can be written: %s", mount_point, message);
 	if (remedy[0] != '\0')
-		jp_error_remedy(error, "%s; `jpfs umount --lazy` unmounts anyway", remedy);
+		jp_error_remedy(error, "%s; until then it stays mounted, or `jpfs umount --lazy`",
+				remedy);
 	else
-		jp_error_remedy(error, "see to it and try again; `jpfs umount --lazy` unmounts "
-				       "anyway");
+		jp_error_remedy(
+			error,
+			"it stays mounted: see to it and try again, or `jpfs umount --lazy`");
 	return r;
 }
 
@@ -225,7 +226,7 @@ static int end_holder(const struct keeper *keeper, const char *mount_point)
 	int r = jpfs_lockfile_read(&keeper->silo, &keeper->workspace, &state);
 
 	if (r == 0 && is_jpfs(state.pid) && kill(state.pid, SIGTERM) == 0)
-		return wait_for_end(keeper, false, "ended the daemon that waited for", mount_point);
+		return wait_for_end(keeper, false, "ended the daemon of", mount_point);
 	if (r == 0 && jpfs_lockfile_wait(&keeper->silo, &keeper->workspace, 0) == 0)
 		return wait_for_end(keeper, false, "not mounted", mount_point);
 	jp_error_set(&error, -EBUSY, "%s: served by process %d, which cannot be ended from here",
