@@ -122,10 +122,6 @@ static int parse_options(const char *text, struct options *ret)
 		text += size + (text[size] == ',' ? 1 : 0);
 		if (size == 0 || take_flag(name, size, &ret->flags))
 			continue;
-		if (size == strlen("allow_root") && memcmp(name, "allow_root", size) == 0) {
-			name = "allow_other"; /* see attach.h */
-			size = strlen(name);
-		}
 		if (used + 1 + size >= sizeof(ret->data))
 			return -E2BIG;
 		ret->data[used++] = ',';

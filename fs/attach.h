@@ -28,10 +28,9 @@ must_check int jpfs_attach_check(struct jp_error *error);
  *
  * Shape:   directory_fd  the real directory, opened before; borrowed
  *          options       further mount options, comma-separated, as of mount(8): ro, rw, noatime,
- *                        allow_other, allow_root, max_read=N and the like; "" for none.
+ *                        allow_other, max_read=N and the like; "" for none.
  *                        nosuid, nodev, default_permissions, type fuse.jpfs, source "jpfs" are
- *                        always set. The kernel knows no allow_root: allow_other is set for
- *                        it, and libfuse has to be told to let nobody but root and us in.
+ *                        always set.
  *          ret_device    what stat(2) says of the new filesystem: it finds the mount again
  * Returns: a new descriptor of /dev/fuse, connected, for fuse_session_mount("/dev/fd/<n>");
  *          -ENODEV /dev/fuse is missing, -EACCES it may not be opened, -ENOENT fusermount3 is

@@ -302,6 +302,18 @@ static int copy_regular(int from_dirfd, const char *from_name, int to_dirfd, con
 	return r;
 }
 
+/* A directory that its owner cannot change could not be added to, nor ever be removed. */
+static int make_accessible(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if ((st.st_mode & 0700) == 0700)
+		return 0;
+	return jp_sys->fchmod(fd, (st.st_mode & 07777) | 0700) < 0 ? -errno : 0;
+}
+
 static int copy_tree(int from_dirfd, const char *from_name, int to_dirfd, const char *to_name,
 		     unsigned *skipped, bool sync, int depth)
 {
@@ -353,6 +365,8 @@ static int copy_tree(int from_dirfd, const char *from_name, int to_dirfd, const 
 			return r;
 	}
 	r = jp_copy_attributes(dirfd(dir), to);
+	if (r == 0)
+		r = make_accessible(to);
 	if (r < 0)
 		return r;
 	return sync && jp_sys->fsync(to) < 0 ? -errno : 0;
@@ -385,6 +399,9 @@ static int remove_tree(int parent, const char *name, int depth)
 	fd = jp_open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
+	r = make_accessible(fd);
+	if (r < 0)
+		return r;
 	dir = fdopendir(fd);
 	if (dir == NULL)
 		return -errno;

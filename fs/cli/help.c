@@ -44,7 +44,7 @@ const char jpfs_help_mount[] =
 	"       ro             nothing can be changed, and nothing is\n"
 	"       list_control   list .jpfs in the root (it is always there by name)\n"
 	"       debug          print every request to stderr; needs -f\n"
-	"       rw noatime nosuid nodev noexec allow_other allow_root max_read=N\n"
+	"       rw noatime nosuid nodev noexec allow_other max_read=N\n"
 	"       context=... fscontext=... defcontext=... rootcontext=...\n"
 	"                      as for other FUSE filesystems\n"
 	"  -C DIR             do as if started in DIR\n"

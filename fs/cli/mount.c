@@ -49,14 +49,13 @@ struct request {
 /* ---- what was asked for ---- */
 
 static const char known_options[] =
-	"ro, list_control, debug, rw, noatime, nosuid, nodev, noexec, allow_other, allow_root, "
+	"ro, list_control, debug, rw, noatime, nosuid, nodev, noexec, allow_other, "
 	"max_read=N, context=, fscontext=, defcontext=, rootcontext=";
 
 /* Those for the kernel; the ones ending in '=' want a value. */
 static const char *const kernel_options[] = {
-	"ro",         "rw",          "noatime",      "nosuid",    "nodev",
-	"noexec",     "allow_other", "allow_root",   "max_read=", "context=",
-	"fscontext=", "defcontext=", "rootcontext=",
+	"ro",          "rw",        "noatime",  "nosuid",     "nodev",       "noexec",
+	"allow_other", "max_read=", "context=", "fscontext=", "defcontext=", "rootcontext=",
 };
 
 static bool is_kernel_option(const char *option)

@@ -1,0 +1,267 @@
+/* Nothing that is removed through the mount is removed from the store. Semantics, section 6. */
+#include "tests/mount/fixture.h"
+
+static void removing_a_conversation_keeps_its_durable_copy_whole(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f,
+	     "until_ok test -d \"$D/$X\"; cp -a \"$D/$X\" ../copy; echo note > \"$V/$X/NOTE.md\"\n"
+	     "mkdir \"$V/$X/sub\"; echo deep > \"$V/$X/sub/file\"\n"
+	     "rm -r \"$V/$X\"; [ ! -e \"$V/$X\" ]; ls \"$V\" | grep -q $X && fail listed\n"
+	     "until_ok grep -q note \"$D/$X/NOTE.md\"; until_ok grep -q deep \"$D/$X/sub/file\"\n"
+	     "for f in metadata base_config events; do cmp ../copy/$f.json \"$D/$X/$f.json\"; "
+	     "done");
+	fixture_umount(&f);
+	STEP(&f, "[ ! -e \"$V/$X\" ]; sleep 1; grep -q note \"$D/$X/NOTE.md\"; [ -e "
+		 "\"$D/$X/sub/file\" ]");
+	CHECK_INVARIANTS(&f);
+}
+
+static void removing_one_managed_file_hides_it_here(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/$X\"; cp \"$V/$X/metadata.json\" ../m; rm "
+		 "\"$V/$X/metadata.json\"\n"
+		 "[ ! -e \"$V/$X/metadata.json\" ]; [ -e \"$V/$X/events.json\" ]\n"
+		 "cmp ../m \"$D/$X/metadata.json\"\n"
+		 "sed s/First/Changed/ ../m > \"$V/$X/metadata.json\"\n"
+		 "[ \"$(title \"$V/$X\")\" = 'Changed Title' ]\n"
+		 "until_ok grep -q Changed \"$D/$X/metadata.json\"");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void removing_an_unmanaged_file_moves_its_durable_copy_to_the_trash(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "echo note > \"$V/$X/NOTE.md\"; until_ok test -e \"$D/$X/NOTE.md\"\n"
+		 "rm \"$V/$X/NOTE.md\"; [ ! -e \"$V/$X/NOTE.md\" ]\n"
+		 "until_ok not test -e \"$D/$X/NOTE.md\"\n"
+		 "grep -rq note \"$S/jpfs/trash/17457886043\"");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void an_editors_temporary_files_leave_no_trace(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/$X\"; for n in .events.json.swp 4913 events.json~ "
+		 "sedAb12Cd; do\n"
+		 "echo x > \"$V/$X/$n\"; rm \"$V/$X/$n\"; done; sed -i s/First/Sed/ "
+		 "\"$V/$X/metadata.json\"\n"
+		 "until_ok grep -q Sed \"$D/$X/metadata.json\"\n"
+		 "[ \"$(ls -A \"$D/$X\" | wc -l)\" = 3 ]; [ ! -e \"$S/jpfs/trash/17457886043\" ]");
+	fixture_umount(&f);
+	STEP(&f, "[ \"$(ls -A \"$D/$X\" | wc -l)\" = 3 ]; [ \"$(ls -A \"$V/$X\" | wc -l)\" = 3 ]");
+	CHECK_INVARIANTS(&f);
+}
+
+static void removing_a_worktree_keeps_its_conversations(void)
+{
+	cleanup_fixture struct fixture f;
+	char worktree[300];
+
+	if (!fixture_begin(&f))
+		return;
+	(void)snprintf(worktree, sizeof(worktree), "%s/wt", f.base);
+	fixture_mount(&f);
+	STEP(&f, "git worktree add -q -b side \"$W\"");
+	fixture_mount_at(&f, worktree, "");
+	STEP(&f, "n=17457886200-made-here; cp -r \"$WV/$X\" ../n; mkdir \"$WV/$n\"; cp ../n/* "
+		 "\"$WV/$n/\"\n"
+		 "sed -i s/First/Edited/ \"$WV/$X/metadata.json\"\n"
+		 "git worktree remove --force \"$W\"; [ ! -e \"$W\" ]\n"
+		 "until_ok grep -q Edited \"$D/$X/metadata.json\"; [ -e \"$D/$n/events.json\" ]\n"
+		 "[ \"$(title \"$V/$X\")\" = 'Edited Title' ]");
+	fixture_wait_end(&f, worktree);
+	STEP(&f, "git worktree add -q \"$W\" side; [ -d \"$W\" ]");
+	fixture_mount_at(&f, worktree, "");
+	fixture_umount_at(&f, worktree);
+	STEP(&f, "[ -e \"$D/17457886200-made-here/events.json\" ]");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void a_conversation_that_only_a_worktree_has_is_kept_when_it_goes(void)
+{
+	cleanup_fixture struct fixture f;
+	char worktree[300];
+
+	if (!fixture_begin(&f))
+		return;
+	(void)snprintf(worktree, sizeof(worktree), "%s/wt", f.base);
+	fixture_mount(&f);
+	STEP(&f, "git worktree add -q -b side \"$W\"; n=17457886201-only-here\n"
+		 "cp -a \"$V/$X\" \"$WV/$n\"; echo note > \"$WV/$n/NOTE.md\"");
+	fixture_mount_at(&f, worktree, "");
+	STEP(&f, "n=17457886201-only-here; [ ! -e \"$D/$n\" ]; git worktree remove --force \"$W\"\n"
+		 "[ ! -e \"$W\" ]; grep -q note \"$D/$n/NOTE.md\"; [ -e \"$D/$n/events.json\" ]");
+	fixture_wait_end(&f, worktree);
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/$X\"; cp -a \"$D\" ../copy; cd ..; rm -rf project; [ ! -e "
+		 "project ]\n"
+		 "diff -r copy \"$D\"; mkdir project");
+	fixture_wait_end(&f, f.project);
+}
+
+static void rm_of_a_workspace_with_an_empty_view_works(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	STEP(&f, "rm -r .jp/conversations/*");
+	fixture_mount(&f);
+	STEP(&f, "cd ..; rm -rf project; [ ! -e project ]; mkdir project");
+	fixture_wait_end(&f, f.project);
+}
+
+static void an_emptied_view_is_mounted_again_when_its_directory_stays(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/$X\"; rm -r \"$V\"/*; until_ok is_mounted \"$V\"\n"
+		 "mkdir \"$V/$X\"; cp \"$D/$X\"/*.json \"$V/$X/\"\n"
+		 "[ \"$(title \"$V/$X\")\" = 'First Title' ]");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void switching_to_a_branch_without_conversations_and_back_mounts_again(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f,
+	     "until_ok test -d \"$D/$X\"; cp -a \"$D\" ../copy\n"
+	     "git checkout -q --orphan bare; git rm -rqf .jp/conversations; git commit -qm bare\n"
+	     "until_ok not is_mounted \"$V\"; git checkout -q main; until_ok is_mounted \"$V\"\n"
+	     "until_ok test -e \"$V/.jpfs/status.json\"\n"
+	     "[ \"$(ls \"$V\" | wc -l)\" = 3 ]; git status --porcelain | grep . && fail dirty\n"
+	     "diff -r ../copy \"$D\"");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void switching_between_branches_that_share_the_directory_keeps_the_mount(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/$X\"; git checkout -q -b fewer; git rm -rq \"$V/$X\"\n"
+		 "git commit -qm fewer; [ ! -e \"$V/$X\" ]; [ -e \"$D/$X/events.json\" ]\n"
+		 "git checkout -q main; [ \"$(title \"$V/$X\")\" = 'First Title' ]\n"
+		 "git status --porcelain | grep . && fail dirty; is_mounted \"$V\"; git checkout "
+		 "-q fewer\n"
+		 "[ ! -e \"$V/$X\" ]; git status --porcelain | grep . && fail dirty; :");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void git_clean_takes_conversations_out_of_the_worktree_only(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	STEP(&f, "git rm -rq --cached .jp/conversations; echo .jp/conversations > .gitignore\n"
+		 "git add .gitignore; git commit -qm ignore");
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/$X\"; cp -a \"$D\" ../copy; git clean -fdxq\n"
+		 "[ ! -e \"$V/$X\" ]; diff -r ../copy \"$D\"");
+	STEP(&f, "mkdir -p \"$V\"; until_ok is_mounted \"$V\"");
+	fixture_umount(&f);
+	STEP(&f, "diff -r ../copy \"$D\"");
+}
+
+static void git_stash_of_untracked_files_and_back(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "n=17457886300-stashed; mkdir \"$V/$n\"; cp \"$V/$X\"/*.json \"$V/$n/\"\n"
+		 "echo note > \"$V/$X/NOTE.md\"; sed -i s/Second/Touched/ \"$V/" SECOND
+		 "/metadata.json\"\n"
+		 "git stash -qu; git status --porcelain | grep . && fail dirty\n"
+		 "[ ! -e \"$V/$n\" ]; [ ! -e \"$V/$X/NOTE.md\" ]; [ -e \"$D/$n/events.json\" ]\n"
+		 "git stash pop -q; [ -e \"$V/$n/events.json\" ]; grep -q note \"$V/$X/NOTE.md\"\n"
+		 "[ \"$(title \"$V/" SECOND "\")\" = 'Touched Title' ]");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void a_removal_that_stops_half_way_loses_nothing(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/$X\"; echo n > \"$V/$X/NOTE\"; until_ok test -e "
+		 "\"$D/$X/NOTE\"\n"
+		 "cp -a \"$D/$X\" ../copy; rm \"$V/$X/events.json\" \"$V/$X/NOTE\"");
+	fixture_kill(&f, f.project);
+	STEP(&f, "diff -r ../copy \"$D/$X\"");
+	fixture_mount(&f);
+	STEP(&f, "diff -r ../copy \"$D/$X\"; cmp \"$V/$X/metadata.json\" ../copy/metadata.json");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		TEST(removing_a_conversation_keeps_its_durable_copy_whole),
+		TEST(removing_one_managed_file_hides_it_here),
+		TEST(removing_an_unmanaged_file_moves_its_durable_copy_to_the_trash),
+		TEST(an_editors_temporary_files_leave_no_trace),
+		TEST(removing_a_worktree_keeps_its_conversations),
+		TEST(a_conversation_that_only_a_worktree_has_is_kept_when_it_goes),
+		TEST(rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing),
+		TEST(rm_of_a_workspace_with_an_empty_view_works),
+		TEST(an_emptied_view_is_mounted_again_when_its_directory_stays),
+		TEST(switching_to_a_branch_without_conversations_and_back_mounts_again),
+		TEST(switching_between_branches_that_share_the_directory_keeps_the_mount),
+		TEST(git_clean_takes_conversations_out_of_the_worktree_only),
+		TEST(git_stash_of_untracked_files_and_back),
+		TEST(a_removal_that_stops_half_way_loses_nothing),
+		CU_TEST_INFO_NULL,
+	};
+
+	return fixture_run_suite("removal", tests);
+}
