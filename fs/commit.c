@@ -110,19 +110,6 @@ void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *s
 	jpfs_entry_mark_clean_locked(entry);
 }
 
-static int open_durable_parent(struct jpfs_conversation *conversation, const char *path,
-			       const char **ret_name)
-{
-	char place[JPFS_PATH_BYTES];
-	const char *name;
-	int r = jpfs_durable_path_locked(conversation, path, place);
-
-	if (r == 0)
-		r = jpfs_open_parent(conversation->view->silo->conversations_fd, place, &name);
-	*ret_name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
-	return r;
-}
-
 /* 0, or -EAGAIN when it was changed meanwhile. */
 static int replace_durable(struct jpfs_entry *entry, const struct attempt *attempt)
 {
@@ -140,7 +127,7 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 		pthread_mutex_unlock(&conversation->lock);
 		return -EAGAIN;
 	}
-	r = parent = open_durable_parent(conversation, entry->path, &name);
+	r = parent = jpfs_durable_parent_locked(conversation, entry->path, &name);
 	if (r >= 0)
 		r = jp_durable_put(&view->staging, conversation->id, entry->staged_name, parent,
 				   name, &is_displaced);
@@ -184,7 +171,7 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 	int r;
 
 	jpfs_view_temporary_name(view, temporary);
-	fd = jp_open_beneath(view->workspace_fd, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	fd = jp_open_beneath(view->workspace_fd, temporary, O_RDWR | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
 		return fd;
 	r = jp_copy_content(attempt->content->fd, fd);
@@ -223,8 +210,13 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 	if (entry->managed != JP_UNMANAGED && attempt->is_durable)
 		conversation->drafts |= 1U << entry->managed;
 	jpfs_note_remove(&conversation->added, entry->path);
-	if (entry->opens == 0)
-		jpfs_content_unrefp(&entry->content);
+	/* Who has it open goes on with the file that has the name now. */
+	jpfs_content_unrefp(&entry->content);
+	if (entry->opens > 0) {
+		entry->content = jpfs_content_new(TAKE_FD(fd));
+		if (entry->content == NULL)
+			return -ENOMEM;
+	}
 	jpfs_entry_mark_clean_locked(entry);
 	return 0;
 }

@@ -120,6 +120,37 @@ int jpfs_durable_path_locked(struct jpfs_conversation *conversation, const char 
 	return 0;
 }
 
+int jpfs_durable_parent_locked(struct jpfs_conversation *conversation, const char *path,
+			       const char **ret_name)
+{
+	struct jpfs_view *view = conversation->view;
+	char place[JPFS_PATH_BYTES];
+	const char *name;
+	size_t start;
+	int r = jpfs_durable_path_locked(conversation, "", place);
+
+	*ret_name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+	if (r < 0)
+		return r;
+	start = strlen(place) + 1;
+	r = jpfs_durable_path_locked(conversation, path, place);
+	if (r < 0)
+		return r;
+	r = jpfs_open_parent(view->silo->conversations_fd, place, &name);
+	if (r != -ENOENT)
+		return r;
+	/* Directories that only the workspace has: made there by git, say, and just now written to. */
+	for (char *slash = strchr(place + start, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (jp_sys->mkdirat(view->silo->conversations_fd, place, 0777 & ~view->umask) < 0 &&
+		    errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return jpfs_open_parent(view->silo->conversations_fd, place, &name);
+}
+
 /* ---- versions of managed files ---- */
 
 bool jpfs_version_matches(const struct jpfs_version *version, const struct stat *st)
@@ -291,6 +322,7 @@ bool jpfs_conversation_is_complete_locked(struct jpfs_conversation *conversation
 
 void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation)
 {
+	conversation->writes++;
 	clock_gettime(CLOCK_REALTIME, &conversation->changed);
 }
 

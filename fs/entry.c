@@ -134,6 +134,20 @@ static bool stat_projection(struct jpfs_conversation *conversation, const char *
 	return managed != JP_UNMANAGED && jpfs_version_matches(&conversation->same[managed], ret);
 }
 
+/*
+ * The inode number of what is not, or no longer, a file of the workspace. Numbers of real files
+ * will not do: a staged file's may be given again to another while this one is still shown.
+ */
+static ino_t synthetic_ino(const struct jpfs_entry *entry)
+{
+	return (ino_t)(UINT64_C(1) << 62 | entry->object.serial);
+}
+
+void jpfs_entry_leave_projection_locked(struct jpfs_entry *entry)
+{
+	entry->shown_ino = synthetic_ino(entry);
+}
+
 struct jpfs_entry *jpfs_entry_live_locked(struct jpfs_conversation *conversation, const char *path)
 {
 	for (struct jpfs_entry *entry = conversation->entries; entry != NULL; entry = entry->next) {
@@ -162,6 +176,7 @@ int jpfs_entry_new_locked(struct jpfs_conversation *conversation, const char *pa
 	entry->type = type & S_IFMT;
 	entry->is_linked = true;
 	entry->home = home;
+	entry->shown_ino = synthetic_ino(entry);
 	entry->next = conversation->entries;
 	conversation->entries = entry;
 	*ret = entry;
@@ -177,6 +192,7 @@ void jpfs_entry_orphan_locked(struct jpfs_entry *entry)
 	    jpfs_entry_content_locked(entry, &content) < 0)
 		content = NULL; /* the bytes are gone already: later reads say ESTALE */
 	entry->is_linked = false;
+	entry->shown_ino = synthetic_ino(entry);
 }
 
 /* Whether an entry in memory still tells the truth about its path. */
@@ -205,10 +221,12 @@ static void rebind(struct jpfs_entry *entry, const struct location *location)
 
 	entry->home = location->home;
 	entry->version_ino = location->st.st_ino;
-	entry->shown_ino = location->st.st_ino;
-	if (location->home == JPFS_DURABLE &&
-	    stat_projection(entry->conversation, entry->path, entry->managed, &location->st,
-			    &projection))
+	entry->shown_ino = synthetic_ino(entry);
+	if (location->home == JPFS_WORKSPACE)
+		entry->shown_ino = location->st.st_ino;
+	else if (location->home == JPFS_DURABLE &&
+		 stat_projection(entry->conversation, entry->path, entry->managed, &location->st,
+				 &projection))
 		entry->shown_ino = projection.st_ino;
 }
 
@@ -329,8 +347,6 @@ int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
 		ret->st_mtim = projection.st_mtim;
 		ret->st_ctim = projection.st_ctim;
 	}
-	if (entry->shown_ino == 0)
-		entry->shown_ino = ret->st_ino;
 	ret->st_ino = entry->shown_ino;
 	/* Links that history and pins hold are nobody's business here. */
 	if (!S_ISDIR(ret->st_mode))

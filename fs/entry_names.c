@@ -170,11 +170,11 @@ static int make_on_both(struct jpfs_conversation *conversation, const char *targ
 	if (r != -ENOENT)
 		return r;
 	conversation->is_new = false;
-	if (jpfs_durable_path_locked(conversation, path, place) == 0) {
+	if (jpfs_durable_path_locked(conversation, "", place) == 0) {
 		cleanup_close int parent = -EBADF;
 		const char *name;
 
-		parent = jpfs_open_parent(view->silo->conversations_fd, place, &name);
+		parent = jpfs_durable_parent_locked(conversation, path, &name);
 		if (parent < 0)
 			return parent;
 		if ((target != NULL ? jp_sys->symlinkat(target, parent, name)
@@ -396,7 +396,13 @@ static int rename_in_place(struct jpfs_conversation *conversation, struct jpfs_e
 		return -ENOMEM;
 	if (jpfs_durable_path_locked(conversation, old_path, from) == 0 &&
 	    jpfs_durable_path_locked(conversation, new_path, to) == 0) {
-		durable = rename_beneath(view->silo->conversations_fd, from, to, flags);
+		cleanup_close int parent = -EBADF;
+		const char *name;
+
+		parent = jpfs_durable_parent_locked(conversation, new_path, &name);
+		durable = parent < 0
+				  ? parent
+				  : rename_beneath(view->silo->conversations_fd, from, to, flags);
 		if (durable < 0 && durable != -ENOENT)
 			return durable;
 	}

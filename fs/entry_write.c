@@ -23,6 +23,7 @@ void jpfs_entry_mark_dirty_locked(struct jpfs_entry *entry)
 	struct jpfs_conversation *conversation = entry->conversation;
 
 	conversation->writes++;
+	jpfs_entry_leave_projection_locked(entry);
 	if (entry->is_dirty)
 		return;
 	jpfs_object_ref(&entry->object);
@@ -312,7 +313,6 @@ int jpfs_entry_create_locked(struct jpfs_conversation *conversation, const char 
 		return r;
 	}
 	entry->staged_name = TAKE_PTR(name);
-	entry->shown_ino = st.st_ino;
 	entry->was_unseen =
 		entry->managed == JP_UNMANAGED &&
 		jpfs_durable_path_locked(conversation, path, place) == 0 &&

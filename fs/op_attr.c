@@ -78,7 +78,9 @@ static int set_real(int fd, const struct stat *attr, int to_set)
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if ((to_set & FUSE_SET_ATTR_SIZE) != 0 && truncate(path, attr->st_size) < 0)
+	/* An open file by its descriptor: its mode may have been taken away since. */
+	if ((to_set & FUSE_SET_ATTR_SIZE) != 0 && ftruncate(fd, attr->st_size) < 0 &&
+	    (errno != EBADF || truncate(path, attr->st_size) < 0))
 		return -errno;
 	if ((to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0 &&
 	    fchownat(fd, "", requested_uid(attr, to_set), requested_gid(attr, to_set),

@@ -373,6 +373,7 @@ int jpfs_outside_rename(struct jpfs_view *view, struct jpfs_object *old_parent,
 int jpfs_outside_open(struct jpfs_view *view, struct jpfs_outsider *outsider)
 {
 	cleanup_close int fd = -EBADF;
+	char path[JPFS_PATH_BYTES];
 
 	pthread_mutex_lock(&view->table);
 	outsider->opens++;
@@ -382,10 +383,15 @@ int jpfs_outside_open(struct jpfs_view *view, struct jpfs_outsider *outsider)
 		fd = -EBADF;
 		return 0;
 	}
-	/* One descriptor serves all who have it open, so it can do what may be done at all. */
-	fd = jpfs_outside_fd(view, outsider, O_RDWR | O_NONBLOCK | O_NOCTTY);
-	if (fd == -EACCES || fd == -EROFS || fd == -ETXTBSY)
-		fd = jpfs_outside_fd(view, outsider, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	/* One descriptor serves all who have it open, so it can do what may be done at all; what each
+	 * of them may do, the kernel has checked. */
+	pthread_rwlock_rdlock(&view->outside_lock);
+	fd = jpfs_outside_path(view, &outsider->object, "", path);
+	if (fd == 0)
+		fd = jp_open_regular(view->workspace_fd, path, O_RDWR);
+	if (fd == -EACCES || fd == -EROFS || fd == -ETXTBSY || fd == -EPERM)
+		fd = jp_open_regular(view->workspace_fd, path, O_RDONLY);
+	pthread_rwlock_unlock(&view->outside_lock);
 	pthread_mutex_lock(&view->table);
 	if (fd < 0)
 		outsider->opens--;

@@ -313,20 +313,24 @@ static void queue_all(struct jpfs_view *view)
 
 static int attach_again(struct daemon *daemon, struct jp_error *error)
 {
-	int r;
-
 	jpfs_lockfile_write(daemon->lock_fd, daemon->workspace, "detached", NULL);
-	r = wait_for_return(daemon);
-	if (r < 0)
-		return r;
-	r = jpfs_view_load(&daemon->view);
-	if (r == 0)
-		r = attach(daemon, error);
-	if (r == 0) {
-		jpfs_lockfile_write(daemon->lock_fd, daemon->workspace, "serving", NULL);
-		queue_all(&daemon->view);
+	for (;;) {
+		int r = wait_for_return(daemon);
+
+		if (r < 0)
+			return r;
+		r = jpfs_view_load(&daemon->view);
+		if (r == 0)
+			r = attach(daemon, error);
+		if (r == 0)
+			break;
+		/* git may have taken it away again meanwhile; only waiting decides that it is over. */
+		if (find_place(daemon) == PLACE_THERE)
+			return r;
 	}
-	return r;
+	jpfs_lockfile_write(daemon->lock_fd, daemon->workspace, "serving", NULL);
+	queue_all(&daemon->view);
+	return 0;
 }
 
 /* Until it is over: 0, or why it could not be mounted again. */

@@ -84,7 +84,7 @@ struct jpfs_entry {
 	mode_t type;    /* S_IFREG, S_IFDIR, S_IFLNK or what lies in the workspace */
 	bool is_linked; /* `path` leads to it */
 	enum jpfs_home home;
-	ino_t shown_ino;              /* st_ino as first shown; it never changes */
+	ino_t shown_ino;              /* st_ino: the projection's, until the first write */
 	ino_t version_ino;            /* DURABLE: the inode of this version */
 	struct jpfs_content *content; /* open while opened, unlinked or being committed; or NULL */
 	unsigned opens, writers;
@@ -283,6 +283,9 @@ void jpfs_workspace_path(const struct jpfs_conversation *conversation, const cha
 /* Where the durable copy is, relative to silo->conversations_fd; -ENOENT there is none. */
 must_check int jpfs_durable_path_locked(struct jpfs_conversation *conversation, const char *path,
 					char ret[JPFS_PATH_BYTES]);
+/* The durable directory that holds a path, made if it is missing; a new descriptor. */
+must_check int jpfs_durable_parent_locked(struct jpfs_conversation *conversation, const char *path,
+					  const char **ret_name);
 /*
  * stat of a durable managed file in a version that may be shown. A version not met before is
  * accepted if the durable copy is whole; if it is not, the conversation is marked as vanished.
@@ -330,6 +333,8 @@ must_check int jpfs_entry_new_locked(struct jpfs_conversation *conversation, con
 must_check int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret);
 /* Its bytes, open; a new reference. */
 must_check int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret);
+/* The workspace's file will be replaced: its inode number is shown for this one no longer. */
+void jpfs_entry_leave_projection_locked(struct jpfs_entry *entry);
 /* `path` leads to it no longer. What is open stays open. */
 void jpfs_entry_orphan_locked(struct jpfs_entry *entry);
 must_check int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size);

@@ -22,5 +22,5 @@ enum jpfs_exit {
 #define JPFS_STATUS_NAME "status.json"
 
 /* Extended attributes of a conversation directory. */
-#define JPFS_XATTR_ID "user.jpfs.id"		 /* decimal digits */
+#define JPFS_XATTR_ID "user.jpfs.id"             /* decimal digits */
 #define JPFS_XATTR_PRESENCE "user.jpfs.presence" /* "projected" or "workspace-only" */

@@ -46,12 +46,45 @@ int jp_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 	return -errno;
 }
 
+/* Open a file of our own although its mode forbids it: what is served and stored are all its
+ * versions, whatever their modes say to others. */
+static int open_forbidden(int dirfd, const char *path, int flags)
+{
+	cleanup_close int place = -EBADF;
+	char proc[64];
+	struct stat st;
+	int fd;
+
+	place = jp_open_beneath(dirfd, path, O_PATH | O_NOFOLLOW, 0);
+	if (place < 0)
+		return place;
+	if (fstat(place, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+		return -EACCES;
+	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", place);
+	if (fchmodat(AT_FDCWD, proc, (st.st_mode & 07777) | 0600, 0) < 0)
+		return -errno;
+	fd = openat(AT_FDCWD, proc, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	if (fchmodat(AT_FDCWD, proc, st.st_mode & 07777, 0) < 0 && fd >= 0) {
+		int r = -errno;
+
+		jp_closep(&fd);
+		return r;
+	}
+	return fd;
+}
+
 int jp_open_regular(int dirfd, const char *path, int flags)
 {
 	cleanup_close int fd = -EBADF;
 	struct stat st;
 
 	fd = jp_open_beneath(dirfd, path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd == -EACCES)
+		fd = open_forbidden(dirfd, path, flags);
 	if (fd < 0)
 		return fd == -ENXIO ? -EINVAL : fd;
 	if (fstat(fd, &st) < 0)

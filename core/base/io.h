@@ -33,6 +33,7 @@ must_check int jp_open_beneath(int dirfd, const char *path, int flags, mode_t mo
 /*
  * Open a regular file for reading, and nothing else: a FIFO or device of that name fails with
  * -EINVAL instead of hanging, a symbolic link with -ELOOP, a directory with -EISDIR.
+ * A file of our own whose mode forbids it is opened all the same; its mode stays as it is.
  * `path` as for jp_open_beneath. `flags` is O_RDONLY or O_RDWR.
  */
 must_check int jp_open_regular(int dirfd, const char *path, int flags);

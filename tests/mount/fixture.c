@@ -208,7 +208,7 @@ void fixture_mount_at(struct fixture *fixture, const char *root, const char *opt
 {
 	int ends[2], slot = 0;
 	struct pollfd ready;
-	char byte = 0, notify[32];
+	char byte = 0, notify[32], base[sizeof(fixture->base)];
 	bool is_ready;
 
 	while (slot < MOUNTS_MAX && fixture->mounts[slot].pid > 0)
@@ -218,8 +218,9 @@ void fixture_mount_at(struct fixture *fixture, const char *root, const char *opt
 		return;
 	}
 	(void)snprintf(fixture->mounts[slot].root, sizeof(fixture->mounts[slot].root), "%s", root);
+	(void)snprintf(base, sizeof(base), "%s", fixture->base);
 	(void)snprintf(fixture->mounts[slot].log, sizeof(fixture->mounts[slot].log), "%s/log%d-%ld",
-		       fixture->base, slot, (long)time(NULL));
+		       base, slot, (long)time(NULL));
 	(void)snprintf(notify, sizeof(notify), "--notify-fd=%d", ends[1]);
 	fixture->mounts[slot].pid = fork();
 	if (fixture->mounts[slot].pid == 0) {
