@@ -53,6 +53,22 @@ static bool is_all_there_is(struct jpfs_conversation *conversation, const char *
 	       jpfs_durable_path_locked(conversation, "", place) == -ENOENT;
 }
 
+/* A program's temporary file that was synced or stayed for long is stored like any other; when it
+ * goes, it leaves no trace. A backup (`name~`) is what a person may want back, and waits. */
+static int remove_durable_now(struct jpfs_conversation *conversation, const char *path)
+{
+	cleanup_close int parent = -EBADF;
+	char place[JPFS_PATH_BYTES];
+	const char *name;
+
+	if (jpfs_durable_path_locked(conversation, path, place) < 0)
+		return 0;
+	parent = jpfs_open_parent(conversation->view->silo->conversations_fd, place, &name);
+	if (parent < 0)
+		return parent == -ENOENT ? 0 : parent;
+	return jp_sys->unlinkat(parent, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 /* The version that an entry holds loses its name: what was written and closed is still stored, what
  * is half written is not. */
 static void leave_staged(struct jpfs_entry *entry)
@@ -105,7 +121,9 @@ int jpfs_entry_unlink_locked(struct jpfs_conversation *conversation, const char 
 	if (entry->managed != JP_UNMANAGED)
 		return hide_managed(conversation, entry);
 	leave_staged(entry);
-	if (entry->is_dirty || is_durable_path(conversation, path)) {
+	if (jp_name_is_temporary(path) && path[strlen(path) - 1] != '~')
+		r = remove_durable_now(conversation, path);
+	else if (entry->is_dirty || is_durable_path(conversation, path)) {
 		r = jpfs_note_add(&conversation->doomed, path);
 		jpfs_work_add(conversation, 4000);
 	} else if (is_all_there_is(conversation, path)) {
@@ -149,6 +167,36 @@ static bool is_for_files_only(const char *path)
 	return jp_managed_from_name(path) != JP_UNMANAGED || jp_name_is_managed_temporary(path);
 }
 
+static int make_at(int parent, const char *name, const char *target, mode_t mode)
+{
+	return (target != NULL ? jp_sys->symlinkat(target, parent, name)
+			       : jp_sys->mkdirat(parent, name, mode)) < 0
+		       ? -errno
+		       : 0;
+}
+
+/* Make it in the durable copy. What is in the way there is not shown here: a file that was just
+ * removed, or one of jp's own. A directory serves as it is, anything else goes to the trash. */
+static int make_durable(struct jpfs_conversation *conversation, const char *target,
+			const char *path, mode_t mode)
+{
+	cleanup_close int parent = -EBADF;
+	const char *name;
+	struct stat st;
+	int r;
+
+	parent = jpfs_durable_parent_locked(conversation, path, &name);
+	if (parent < 0)
+		return parent;
+	r = make_at(parent, name, target, mode);
+	if (r != -EEXIST || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return r;
+	if (target == NULL && S_ISDIR(st.st_mode))
+		return 0;
+	r = jp_keep_move(conversation->view->silo->trash_fd, conversation->id, parent, name, path);
+	return r < 0 ? r : make_at(parent, name, target, mode);
+}
+
 /* Make a directory or link on each side; `target` is NULL for a directory. */
 static int make_on_both(struct jpfs_conversation *conversation, const char *target,
 			const char *path, mode_t mode, struct jpfs_entry **ret)
@@ -171,16 +219,9 @@ static int make_on_both(struct jpfs_conversation *conversation, const char *targ
 		return r;
 	conversation->is_new = false;
 	if (jpfs_durable_path_locked(conversation, "", place) == 0) {
-		cleanup_close int parent = -EBADF;
-		const char *name;
-
-		parent = jpfs_durable_parent_locked(conversation, path, &name);
-		if (parent < 0)
-			return parent;
-		if ((target != NULL ? jp_sys->symlinkat(target, parent, name)
-				    : jp_sys->mkdirat(parent, name, mode)) < 0 &&
-		    (errno != EEXIST || target != NULL))
-			return -errno;
+		r = make_durable(conversation, target, path, mode);
+		if (r < 0)
+			return r;
 		is_durable = true;
 		jpfs_note_remove(&conversation->doomed, path);
 		r = jpfs_note_add(&conversation->added, path);
@@ -193,10 +234,7 @@ static int make_on_both(struct jpfs_conversation *conversation, const char *targ
 		const char *name;
 
 		parent = jpfs_open_parent(view->workspace_fd, place, &name);
-		r = parent < 0 ? parent : 0;
-		if (r == 0 && (target != NULL ? jp_sys->symlinkat(target, parent, name)
-					      : jp_sys->mkdirat(parent, name, mode)) < 0)
-			r = -errno;
+		r = parent < 0 ? parent : make_at(parent, name, target, mode);
 	}
 	if (r == 0)
 		jpfs_note_remove(&conversation->added, path);

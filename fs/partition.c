@@ -443,7 +443,7 @@ static int materialise(struct jpfs_conversation *conversation)
 {
 	int64_t wait;
 	int r = jpfs_commit_conversation(conversation, true, &wait);
-	int projected = jpfs_project_conversation(conversation, &wait);
+	int projected = jpfs_project_conversation(conversation, false, &wait);
 
 	return r < 0 ? r : projected;
 }

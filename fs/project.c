@@ -275,7 +275,7 @@ static int project_added(struct jpfs_conversation *conversation)
 /* ---- what was put off ---- */
 
 /* A managed file that was removed while its directory stayed. */
-static int carry_out_hidden(struct jpfs_conversation *conversation, int64_t *wait_ms)
+static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_final, int64_t *wait_ms)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 	struct jpfs_view *view = conversation->view;
@@ -286,7 +286,7 @@ static int carry_out_hidden(struct jpfs_conversation *conversation, int64_t *wai
 	if (!conversation->in_view || conversation->hidden == 0)
 		return 0;
 	age = jpfs_now_ms() - conversation->incomplete_ms;
-	if (conversation->incomplete_ms != 0 && age < SETTLE_MS) {
+	if (conversation->incomplete_ms != 0 && age < SETTLE_MS && !is_final) {
 		wait_at_most(wait_ms, SETTLE_MS - age + 10);
 		return 0;
 	}
@@ -363,7 +363,8 @@ static int carry_out_doomed(struct jpfs_conversation *conversation, int64_t *wai
 }
 
 /* Unmanaged files that the workspace still has although they were removed. */
-static int carry_out_removed(struct jpfs_conversation *conversation, int64_t *wait_ms)
+static int carry_out_removed(struct jpfs_conversation *conversation, bool is_final,
+			     int64_t *wait_ms)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 	struct jpfs_view *view = conversation->view;
@@ -380,7 +381,8 @@ static int carry_out_removed(struct jpfs_conversation *conversation, int64_t *wa
 
 		next = note->next;
 		/* Without a durable copy: when it is clear that the directory stays. */
-		if (!is_durable && (age < SETTLE_MS || conversation->incomplete_ms != 0)) {
+		if (!is_durable && !is_final &&
+		    (age < SETTLE_MS || conversation->incomplete_ms != 0)) {
 			wait_at_most(wait_ms, age < SETTLE_MS ? SETTLE_MS - age + 10 : SETTLE_MS);
 			continue;
 		}
@@ -431,7 +433,8 @@ static void look_at_vanished(struct jpfs_conversation *conversation, int64_t *wa
 		wait_at_most(wait_ms, 250);
 }
 
-int jpfs_project_conversation(struct jpfs_conversation *conversation, int64_t *ret_wait_ms)
+int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_final,
+			      int64_t *ret_wait_ms)
 {
 	struct jpfs_view *view = conversation->view;
 	int failure = 0;
@@ -449,9 +452,9 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, int64_t *r
 	}
 	r = project_added(conversation);
 	failure = failure == 0 ? r : failure;
-	r = carry_out_removed(conversation, ret_wait_ms);
+	r = carry_out_removed(conversation, is_final, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
-	r = carry_out_hidden(conversation, ret_wait_ms);
+	r = carry_out_hidden(conversation, is_final, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
 	r = carry_out_doomed(conversation, ret_wait_ms);
 	failure = failure == 0 ? r : failure;

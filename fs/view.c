@@ -376,14 +376,25 @@ void jpfs_view_follow_silo(struct jpfs_view *view)
 	r = jp_user_data_dir(&user_data, &error);
 	if (r == 0)
 		r = jp_silo_open(user_data, view->workspace->id, jp_workspace_slug(view->workspace),
+				 false, &found, &error);
+	jp_silo_release(&found);
+	/* There is one: what it lacks of ours is made. */
+	if (r == 0)
+		r = jp_silo_open(user_data, view->workspace->id, jp_workspace_slug(view->workspace),
 				 true, &found, &error);
 	if (r == 0 && !view->is_read_only)
 		r = jp_staging_open(&found, &staging);
 	if (r < 0) {
-		jpfs_view_fail(view, error.remedy, "the silo %s is gone: %s", view->silo->path,
+		/* Somebody deleted it. It is not made again behind their back, and said once. */
+		if (view->silo_is_gone)
+			return;
+		view->silo_is_gone = true;
+		jpfs_view_fail(view, "put it back, or unmount and mount again to start a new one",
+			       "the silo %s is gone: %s", view->silo->path,
 			       error.message[0] != '\0' ? error.message : strerrordesc_np(-r));
 		return;
 	}
+	view->silo_is_gone = false;
 	jpfs_log(JPFS_LOG_INFO, "the silo %s was folded into %s", view->silo->path, found.path);
 	/* In place: whoever uses one of these numbers meets the new silo from the next call on. */
 	if (dup3(found.fd, view->silo->fd, O_CLOEXEC) < 0 ||

@@ -174,7 +174,8 @@ struct jpfs_view {
 	struct jp_dir_index *durable_index;
 	int workspace_fd; /* the real .jp/conversations; replaced in place by dup3 */
 	bool is_read_only, list_control;
-	mode_t umask; /* of whoever mounted, for directories that nobody asked for by mode */
+	bool silo_is_gone; /* and it was said; protected by follow */
+	mode_t umask;      /* of whoever mounted, for directories that nobody asked for by mode */
 	atomic_bool import_all; /* first use of the workspace ID */
 	struct timespec started;
 	pthread_rwlock_t outside_lock;
@@ -413,7 +414,8 @@ must_check int jpfs_import_all(struct jpfs_view *view);
 
 /* ---- project.c: from the durable copy to the workspace ---- */
 
-must_check int jpfs_project_conversation(struct jpfs_conversation *conversation,
+/* `is_final`: removals that might still become a whole directory's are carried out as they are. */
+must_check int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_final,
 					 int64_t *ret_wait_ms);
 
 /* ---- work.c: what happens in the background ---- */

@@ -103,7 +103,7 @@ static int64_t work_on(struct jpfs_conversation *conversation, bool force, int *
 {
 	int64_t commit_wait, project_wait, wait;
 	int r = jpfs_commit_conversation(conversation, force, &commit_wait);
-	int projected = jpfs_project_conversation(conversation, &project_wait);
+	int projected = jpfs_project_conversation(conversation, force, &project_wait);
 
 	*ret_failure = r < 0 ? r : projected;
 	if (*ret_failure < 0) {

@@ -63,12 +63,12 @@ static int open_forbidden(int dirfd, const char *path, int flags)
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
 		return -EACCES;
 	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", place);
-	if (fchmodat(AT_FDCWD, proc, (st.st_mode & 07777) | 0600, 0) < 0)
+	if (jp_sys->fchmodat(AT_FDCWD, proc, (st.st_mode & 07777) | 0600, 0) < 0)
 		return -errno;
 	fd = openat(AT_FDCWD, proc, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		fd = -errno;
-	if (fchmodat(AT_FDCWD, proc, st.st_mode & 07777, 0) < 0 && fd >= 0) {
+	if (jp_sys->fchmodat(AT_FDCWD, proc, st.st_mode & 07777, 0) < 0 && fd >= 0) {
 		int r = -errno;
 
 		jp_closep(&fd);

@@ -21,6 +21,7 @@ const struct jp_sys jp_sys_real = {
 	.unlinkat = unlinkat,
 	.mkdirat = mkdirat,
 	.fchmod = fchmod,
+	.fchmodat = fchmodat,
 	.futimens = futimens,
 };
 

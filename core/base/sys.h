@@ -23,6 +23,7 @@ struct jp_sys {
 	int (*unlinkat)(int dirfd, const char *name, int flags);
 	int (*mkdirat)(int dirfd, const char *name, mode_t mode);
 	int (*fchmod)(int fd, mode_t mode);
+	int (*fchmodat)(int dirfd, const char *path, mode_t mode, int flags);
 	int (*futimens)(int fd, const struct timespec times[2]);
 };
 
