@@ -30,8 +30,6 @@
 #define TEMPORARY_MS 1000
 /* A conversation that is being made is given this long to become complete. */
 #define INCOMPLETE_MS 500
-/* A durable copy that vanished is given this long to come back. */
-#define VANISHED_MS 5000
 
 /* What one attempt works on, taken under the lock. */
 struct attempt {
@@ -40,6 +38,10 @@ struct attempt {
 	enum jp_managed managed;
 	bool is_durable; /* the conversation has a durable copy to commit to */
 	bool is_waiting; /* its durable copy is gone for the moment */
+	bool is_late;    /* a later version has taken the name: history, or nothing */
+	bool is_shown;   /* the view leads to it */
+	bool is_managed_temporary;
+	int64_t age_ms; /* since the last write ended */
 };
 
 static void attempt_release(struct attempt *attempt)
@@ -51,7 +53,7 @@ static void attempt_release(struct attempt *attempt)
 static bool is_unchanged(struct jpfs_entry *entry, const struct attempt *attempt)
 {
 	return entry->is_dirty && entry->home == JPFS_STAGED && !entry->is_shared &&
-	       entry->generation == attempt->generation;
+	       entry->generation == attempt->generation && entry->is_superseded == attempt->is_late;
 }
 
 /* ---- what was replaced ---- */
@@ -128,6 +130,10 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 		return -EAGAIN;
 	}
 	r = parent = jpfs_durable_parent_locked(conversation, entry->path, &name);
+	/* From here until the workspace has it, this version exists once: somebody who takes the
+	 * durable directory away in between (jp does) must not take it along. */
+	if (r >= 0 && entry->managed != JP_UNMANAGED && entry->is_linked)
+		jpfs_pin_staged_locked(conversation, entry->managed, entry->staged_name);
 	if (r >= 0)
 		r = jp_durable_put(&view->staging, conversation->id, entry->staged_name, parent,
 				   name, &is_displaced);
@@ -210,19 +216,31 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 	if (entry->managed != JP_UNMANAGED && attempt->is_durable)
 		conversation->drafts |= 1U << entry->managed;
 	jpfs_note_remove(&conversation->added, entry->path);
-	/* Who has it open goes on with the file that has the name now. */
+	/* Who has it open goes on with the file that has the name now; without memory for that, it is
+	 * opened again when it is needed. */
 	jpfs_content_unrefp(&entry->content);
-	if (entry->opens > 0) {
+	if (entry->opens > 0)
 		entry->content = jpfs_content_new(TAKE_FD(fd));
-		if (entry->content == NULL)
-			return -ENOMEM;
-	}
 	jpfs_entry_mark_clean_locked(entry);
 	return 0;
 }
 
-/* A version that jp would reject and that has no place in the view any more. */
-static int keep_invalid(struct jpfs_entry *entry, const struct attempt *attempt)
+/* Whether the durable copy has all that this version has. */
+static bool is_in_durable(struct jpfs_entry *entry, const struct attempt *attempt)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_close int fd = -EBADF;
+	char path[JPFS_PATH_BYTES];
+
+	if (jpfs_durable_path_locked(conversation, entry->path, path) < 0)
+		return false;
+	fd = jp_open_regular(conversation->view->silo->conversations_fd, path, O_RDONLY);
+	return fd >= 0 && jpfs_version_is_contained(entry->managed, attempt->content->fd, fd) == 1;
+}
+
+/* A version that has no place in the view any more and none in the durable copy: jp would reject
+ * it, or a later one took its name before it was stored. */
+static int keep_aside(struct jpfs_entry *entry, const struct attempt *attempt)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
@@ -230,7 +248,7 @@ static int keep_invalid(struct jpfs_entry *entry, const struct attempt *attempt)
 
 	if (!is_unchanged(entry, attempt))
 		return -EAGAIN;
-	if (entry->managed != JP_UNMANAGED)
+	if (entry->managed != JP_UNMANAGED && !is_in_durable(entry, attempt))
 		r = jp_keep_move(conversation->view->silo->history_fd, conversation->id,
 				 conversation->view->staging.fd, entry->staged_name, entry->path);
 	else if (jp_sys->unlinkat(conversation->view->staging.fd, entry->staged_name, 0) < 0)
@@ -245,7 +263,21 @@ static int keep_invalid(struct jpfs_entry *entry, const struct attempt *attempt)
 
 /* ---- one entry ---- */
 
-static int begin(struct jpfs_entry *entry, struct attempt *ret)
+/* A conversation that was taken out and made again: what the old object still has to store is
+ * older than what the new one has. */
+static bool has_successor(struct jpfs_conversation *conversation)
+{
+	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_conversation *other;
+
+	if (conversation->in_view)
+		return false;
+	other = jpfs_view_find(conversation->view, conversation->id);
+	object = other != NULL ? &other->object : NULL;
+	return other != NULL && other != conversation;
+}
+
+static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
@@ -255,6 +287,11 @@ static int begin(struct jpfs_entry *entry, struct attempt *ret)
 
 	if (!entry->is_dirty || entry->home != JPFS_STAGED)
 		return -EALREADY;
+	if (!conversation->is_reconciled)
+		return conversation->reconcile_failure < 0 ? conversation->reconcile_failure
+							   : -EAGAIN;
+	if (!may_be_open && entry->ended_ms == 0)
+		return -EAGAIN; /* a writer opened it again */
 	if (entry->is_shared) {
 		r = jpfs_entry_stage_locked(entry, true);
 		if (r < 0)
@@ -263,33 +300,40 @@ static int begin(struct jpfs_entry *entry, struct attempt *ret)
 	r = jpfs_entry_content_locked(entry, &ret->content);
 	if (r < 0)
 		return r;
+	if (!entry->is_linked && has_successor(conversation))
+		entry->is_superseded = true;
 	ret->generation = entry->generation;
 	ret->managed = entry->managed;
-	if (conversation->was_durable)
-		jp_ignore(
-			jpfs_durable_stat_locked(conversation, JP_EVENTS, &st)); /* still whole? */
+	ret->is_late = entry->is_superseded;
+	ret->is_shown = entry->is_linked && conversation->in_view;
+	ret->is_managed_temporary = jp_name_is_managed_temporary(entry->path);
+	ret->age_ms = jpfs_now_ms() - entry->ended_ms;
+	if (conversation->was_durable) /* still whole? */
+		jp_ignore(jpfs_durable_stat_locked(conversation, JP_EVENTS, &st));
 	ret->is_waiting = conversation->vanished_ms != 0 &&
-			  jpfs_now_ms() - conversation->vanished_ms < VANISHED_MS;
+			  jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;
 	r = jpfs_durable_path_locked(conversation, "", place);
 	ret->is_durable = r == 0;
 	return r == -ENOENT ? 0 : r;
 }
 
+static int sync_staged(const struct attempt *attempt)
+{
+	return jp_sys->fsync(attempt->content->fd) < 0 ? -errno : 0;
+}
+
 static int commit_without_durable(struct jpfs_entry *entry, const struct attempt *attempt,
 				  bool for_fsync, bool force)
 {
-	struct jpfs_conversation *conversation = entry->conversation;
-	int r = jpfs_import(conversation);
-	int64_t age;
+	int r = jpfs_import(entry->conversation);
 
 	if (r != -EBADMSG)
 		return r;
 	if (for_fsync)
-		return jp_sys->fsync(attempt->content->fd) < 0 ? -errno : 0;
-	if (!entry->is_linked || !conversation->in_view)
-		return keep_invalid(entry, attempt);
-	age = jpfs_now_ms() - entry->ended_ms;
-	if (!force && age < INCOMPLETE_MS)
+		return sync_staged(attempt);
+	if (!attempt->is_shown)
+		return keep_aside(entry, attempt);
+	if (!force && attempt->age_ms < INCOMPLETE_MS)
 		return -EAGAIN;
 	return put_in_workspace(entry, attempt);
 }
@@ -297,19 +341,19 @@ static int commit_without_durable(struct jpfs_entry *entry, const struct attempt
 static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 {
 	__attribute__((cleanup(attempt_release))) struct attempt attempt = {0};
-	int r = begin(entry, &attempt);
+	int r = begin(entry, for_fsync || force, &attempt);
 
 	if (r == -EALREADY)
 		return 0;
 	if (r < 0)
 		return r;
-	if (attempt.is_waiting && attempt.managed != JP_UNMANAGED && !force)
-		return for_fsync && jp_sys->fsync(attempt.content->fd) < 0 ? -errno
-		       : for_fsync                                         ? 0
-									   : -EAGAIN;
-	if (jp_name_is_managed_temporary(entry->path)) {
+	if (attempt.is_late)
+		return keep_aside(entry, &attempt);
+	if (attempt.is_waiting && !force)
+		return for_fsync ? sync_staged(&attempt) : -EAGAIN;
+	if (attempt.is_managed_temporary) {
 		if (for_fsync)
-			return jp_sys->fsync(attempt.content->fd) < 0 ? -errno : 0;
+			return sync_staged(&attempt);
 		return force ? put_in_workspace(entry, &attempt) : -EAGAIN;
 	}
 	if (!attempt.is_durable)
@@ -319,15 +363,13 @@ static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 		if (r < 0)
 			return r;
 		if (r == 0 && for_fsync) /* half of an edit, perhaps: decided when it is closed */
-			return jp_sys->fsync(attempt.content->fd) < 0 ? -errno : 0;
-		if (r == 0 && entry->is_linked && entry->conversation->in_view)
-			return put_in_workspace(entry, &attempt);
+			return sync_staged(&attempt);
 		if (r == 0)
-			return keep_invalid(entry, &attempt);
+			return attempt.is_shown ? put_in_workspace(entry, &attempt)
+						: keep_aside(entry, &attempt);
 	}
-	if (jp_sys->fsync(attempt.content->fd) < 0)
-		return -errno;
-	return replace_durable(entry, &attempt);
+	r = sync_staged(&attempt);
+	return r < 0 ? r : replace_durable(entry, &attempt);
 }
 
 int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
@@ -349,68 +391,82 @@ int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 	return r;
 }
 
-/* The first dirty entry after `*position` that is due; a new reference. */
+static void wait_at_most(int64_t *wait_ms, int64_t ms)
+{
+	if (*wait_ms < 0 || *wait_ms > ms)
+		*wait_ms = ms;
+}
+
+/* The first dirty entry that is due and that this pass has not looked at; a new reference. */
 static struct jpfs_entry *next_due(struct jpfs_conversation *conversation, bool force,
-				   unsigned *position, int64_t *wait_ms)
+				   uint64_t pass, int64_t *wait_ms)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-	struct jpfs_entry *entry = conversation->dirty;
 	int64_t now = jpfs_now_ms();
 
-	for (unsigned i = 0; i < *position && entry != NULL; i++)
-		entry = entry->next_dirty;
-	for (; entry != NULL; entry = entry->next_dirty, (*position)++) {
+	for (struct jpfs_entry *entry = conversation->dirty; entry != NULL;
+	     entry = entry->next_dirty) {
 		bool is_temporary = jp_name_is_temporary(entry->path);
 		int64_t due = entry->ended_ms + (is_temporary ? TEMPORARY_MS : 0);
 
+		if (entry->pass == pass)
+			continue;
 		if (!force && entry->ended_ms == 0)
 			continue; /* its end will call */
 		if (!force && jp_name_is_managed_temporary(entry->path))
 			continue; /* waits for its rename */
-		if (!force && due > now) {
-			if (*wait_ms < 0 || due - now < *wait_ms)
-				*wait_ms = due - now;
+		if (!force && due > now && !entry->is_superseded) {
+			wait_at_most(wait_ms, due - now);
 			continue;
 		}
+		entry->pass = pass;
+		if (entry->ended_ms == 0)
+			entry->ended_ms = now; /* nobody will end it any more */
 		return (struct jpfs_entry *)jpfs_object_ref(&entry->object);
 	}
 	return NULL;
 }
 
+static void say_failure(struct jpfs_entry *entry, int r)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+
+	jpfs_view_fail(
+		conversation->view,
+		"nothing is lost: it is tried again, and the version before stands; make room "
+		"or restore access",
+		"%s/%s cannot be stored in %s: %s", conversation->name, entry->path,
+		conversation->view->silo->path, strerrordesc_np(-r));
+}
+
 int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 			     int64_t *ret_wait_ms)
 {
-	unsigned position = 0;
+	uint64_t pass;
 	int failure = 0;
 
+	pthread_mutex_lock(&conversation->lock);
+	pass = ++conversation->pass;
+	pthread_mutex_unlock(&conversation->lock);
 	*ret_wait_ms = -1;
 	for (;;) {
 		cleanup_object struct jpfs_object *object = NULL;
-		struct jpfs_entry *entry = next_due(conversation, force, &position, ret_wait_ms);
+		struct jpfs_entry *entry = next_due(conversation, force, pass, ret_wait_ms);
 		int r;
 
 		if (entry == NULL)
 			return failure;
 		object = &entry->object;
-		if (force && entry->ended_ms == 0)
-			entry->ended_ms = jpfs_now_ms();
 		r = commit_once(entry, false, force);
-		if (r == 0)
-			continue; /* it left the list: the next one is at this position */
-		pthread_mutex_lock(&conversation->lock);
-		position += entry->is_dirty ? 1 : 0; /* another thread may have done it */
-		pthread_mutex_unlock(&conversation->lock);
+		/* Changed while it was looked at: when nothing is served any more, by us alone. */
+		for (int tries = 0; r == -EAGAIN && force && tries < 3; tries++)
+			r = commit_once(entry, false, force);
 		if (r == -EAGAIN) {
-			if (*ret_wait_ms < 0 || *ret_wait_ms > 100)
-				*ret_wait_ms = 100;
-		} else if (failure == 0) {
+			wait_at_most(ret_wait_ms, 100);
+		} else if (r < 0 && failure == 0) {
 			failure = r;
-			jpfs_view_fail(conversation->view,
-				       "nothing is lost: it is tried again, and the version before "
-				       "stands; make room or restore access",
-				       "%s/%s cannot be stored in %s: %s", conversation->name,
-				       entry->path, conversation->view->silo->path,
-				       strerrordesc_np(-r));
+			say_failure(entry, r);
 		}
 	}
 }

@@ -193,6 +193,21 @@ static int keep_loser(struct jpfs_conversation *conversation, const struct pair 
 			    name);
 }
 
+static int sync_durable(struct jpfs_conversation *conversation)
+{
+	cleanup_close int fd = -EBADF;
+	char path[JPFS_PATH_BYTES];
+	int r = jpfs_durable_path_locked(conversation, "", path);
+
+	if (r < 0)
+		return r;
+	fd = jp_open_beneath(conversation->view->silo->conversations_fd, path,
+			     O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	return jp_sys->fsync(fd) < 0 ? -errno : 0;
+}
+
 static int carry_out(struct jpfs_conversation *conversation, enum jp_outcome outcome,
 		     const struct pair *pairs, size_t count)
 {
@@ -210,7 +225,7 @@ static int carry_out(struct jpfs_conversation *conversation, enum jp_outcome out
 		if (outcome == JP_TAKE && !pair->is_workspace && pair->is_durable)
 			r = retire_file(conversation, pair->which, true);
 	}
-	return r;
+	return r == 0 && outcome == JP_TAKE ? sync_durable(conversation) : r;
 }
 
 /* Which side is earlier by its content. A stream with another base configuration is neither. */

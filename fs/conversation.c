@@ -23,8 +23,6 @@
 
 /* How long a conversation that is on its way in or out is left out of the listing. */
 #define SETTLE_MS 3000
-/* How long a durable copy may be gone before the conversation is the workspace's alone. */
-#define VANISHED_MS 5000
 
 /* ---- notes: paths to remember ---- */
 
@@ -82,15 +80,19 @@ pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
 {
 	pthread_mutex_t *held = jp_lock(&conversation->lock);
 
-	if (!conversation->is_reconciled && !conversation->view->is_read_only) {
+	if (!conversation->is_reconciled && !conversation->view->is_read_only &&
+	    jpfs_now_ms() >= conversation->reconcile_retry_ms) {
 		int r = jpfs_converge_locked(conversation);
 
-		/* Either way it is served; the background tries again. */
+		/* Either way it is served; the background tries again, and does nothing else to it
+		 * until that has worked: what it does not know of one side, it must not overwrite. */
+		conversation->is_reconciled = r == 0;
+		conversation->reconcile_failure = r;
+		conversation->reconcile_retry_ms = jpfs_now_ms() + 1000;
 		if (r < 0)
 			jpfs_view_fail(conversation->view, "it is tried again in a moment",
 				       "%s: the two sides could not be brought together: %s",
 				       conversation->name, strerrordesc_np(-r));
-		conversation->is_reconciled = true;
 	}
 	return held;
 }
@@ -197,6 +199,21 @@ void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed whi
 		(void)jp_sys->unlinkat(view->staging.fd, name, 0);
 }
 
+void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			    const char *staged_name)
+{
+	struct jpfs_view *view = conversation->view;
+	char name[NAME_MAX + 1];
+
+	jp_staging_name(&view->staging, conversation->id, jp_managed_name(which), name);
+	if (jp_sys->linkat(view->staging.fd, staged_name, view->staging.fd, name, 0) < 0)
+		return; /* as above */
+	jpfs_unpin_locked(conversation, which);
+	conversation->pins[which] = strdup(name);
+	if (conversation->pins[which] == NULL)
+		(void)jp_sys->unlinkat(view->staging.fd, name, 0);
+}
+
 static int stat_durable(struct jpfs_conversation *conversation, enum jp_managed which,
 			struct stat *ret)
 {
@@ -288,7 +305,7 @@ int jpfs_durable_stat_locked(struct jpfs_conversation *conversation, enum jp_man
 		jpfs_log(JPFS_LOG_DEBUG, "%s: the durable copy is not whole", conversation->name);
 		if (!conversation->view->is_read_only)
 			jpfs_work_add(conversation, 200);
-	} else if (now - conversation->vanished_ms > VANISHED_MS) {
+	} else if (now - conversation->vanished_ms > JPFS_VANISHED_MS) {
 		/* It stays away: workspace only, as in jp itself; or without a base by now. */
 		char path[JPFS_PATH_BYTES];
 

@@ -308,11 +308,14 @@ static int set_path(struct jpfs_entry *entry, const char *path)
 }
 
 /* The name that a file arrives at: it is there now, whatever was said of it before. */
-static int arrive(struct jpfs_conversation *conversation, struct jpfs_entry *entry)
+static int arrive(struct jpfs_conversation *conversation, struct jpfs_entry *entry, bool replaces)
 {
 	int r = 0;
 
-	entry->was_unseen = false;
+	entry->was_unseen = entry->managed == JP_UNMANAGED && !replaces &&
+			    jpfs_note_find(conversation->doomed, entry->path) == NULL &&
+			    is_durable_path(conversation, entry->path);
+	jpfs_entry_supersede_locked(entry);
 	if (entry->managed != JP_UNMANAGED)
 		conversation->hidden &= ~(1U << entry->managed);
 	else if (!jp_name_is_managed_temporary(entry->path))
@@ -355,8 +358,8 @@ static int exchange_files(struct jpfs_conversation *conversation, struct jpfs_en
 	if (r == 0)
 		r = set_path(second, first_path);
 	if (r == 0)
-		r = arrive(conversation, first);
-	return r < 0 ? r : arrive(conversation, second);
+		r = arrive(conversation, first, true);
+	return r < 0 ? r : arrive(conversation, second, true);
 }
 
 static int rename_file(struct jpfs_conversation *conversation, struct jpfs_entry *entry,
@@ -376,7 +379,7 @@ static int rename_file(struct jpfs_conversation *conversation, struct jpfs_entry
 	if (r == 0)
 		r = depart(conversation, old_path);
 	if (r == 0)
-		r = arrive(conversation, entry);
+		r = arrive(conversation, entry, replaced != NULL);
 	return r;
 }
 
@@ -463,6 +466,17 @@ static int rename_in_place(struct jpfs_conversation *conversation, struct jpfs_e
 	}
 	jpfs_note_remove(&conversation->removed, new_path);
 	jpfs_note_remove(&conversation->doomed, new_path);
+	if ((flags & RENAME_EXCHANGE) != 0) {
+		/* By way of a name that no path can have. */
+		r = move_children(conversation, new_path, "/");
+		if (r == 0)
+			r = move_children(conversation, old_path, new_path);
+		if (r == 0)
+			r = move_children(conversation, "/", old_path);
+		if (r == 0)
+			r = set_path(replaced, old_path);
+		return r < 0 ? r : set_path(entry, new_path);
+	}
 	if (replaced != NULL)
 		jpfs_entry_orphan_locked(replaced);
 	r = move_children(conversation, old_path, new_path);

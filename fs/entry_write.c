@@ -33,6 +33,15 @@ void jpfs_entry_mark_dirty_locked(struct jpfs_entry *entry)
 	conversation->dirty_end = &entry->next_dirty;
 }
 
+void jpfs_entry_supersede_locked(struct jpfs_entry *entry)
+{
+	for (struct jpfs_entry *older = entry->conversation->dirty; older != NULL;
+	     older = older->next_dirty) {
+		if (older != entry && !older->is_linked && strcmp(older->path, entry->path) == 0)
+			older->is_superseded = true;
+	}
+}
+
 /* No longer waiting to be committed. The caller has a reference of its own. */
 void jpfs_entry_mark_clean_locked(struct jpfs_entry *entry)
 {
@@ -208,8 +217,11 @@ void jpfs_entry_flush(struct jpfs_entry *entry)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
 
-	if (entry->writers <= 1)
-		jpfs_entry_end_locked(entry);
+	/* Whether this was the last descriptor, RELEASE tells (a shell closes the first of two at
+	 * once). But if nothing has changed, that is seen before close(2) returns. */
+	if (entry->writers <= 1 && entry->home == JPFS_STAGED && entry->is_dirty &&
+	    entry->ended_ms == 0)
+		(void)drop_if_same(entry);
 }
 
 /* Stage, and say that the bytes are about to change. */
@@ -222,8 +234,10 @@ static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs
 	if (r < 0)
 		return r;
 	entry->generation++;
+	entry->conversation->writes++;
 	entry->ended_ms = 0;
 	entry->times_were_set = false;
+	entry->was_synced = false;
 	return 0;
 }
 
@@ -274,6 +288,7 @@ int jpfs_entry_fsync(struct jpfs_entry *entry)
 
 	pthread_mutex_lock(&entry->conversation->lock);
 	is_dirty = entry->is_dirty;
+	entry->was_synced = true;
 	r = jpfs_entry_content_locked(entry, &content);
 	pthread_mutex_unlock(&entry->conversation->lock);
 	if (is_dirty)
@@ -319,6 +334,7 @@ int jpfs_entry_create_locked(struct jpfs_conversation *conversation, const char 
 		faccessat(view->silo->conversations_fd, place, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
 		jpfs_note_find(conversation->doomed, path) == NULL;
 	jpfs_entry_mark_dirty_locked(entry);
+	jpfs_entry_supersede_locked(entry);
 	jpfs_note_remove(&conversation->removed, path);
 	jpfs_note_remove(&conversation->doomed, path);
 	conversation->is_new = false;

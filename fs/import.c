@@ -220,6 +220,10 @@ static int check_import(struct jpfs_conversation *conversation)
 
 	if (jpfs_durable_path_locked(conversation, "", place) == 0)
 		return -EALREADY;
+	/* It had one a moment ago, and whoever took it away may be about to bring it back. */
+	if (conversation->vanished_ms != 0 &&
+	    jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS)
+		return -EAGAIN;
 	return conversation->in_view && is_ready_for_import(conversation) ? 0 : -EBADMSG;
 }
 
@@ -259,7 +263,7 @@ static int prepare(struct candidate *candidate)
 	int r = check_import(conversation);
 
 	if (r < 0)
-		return r == -EALREADY || r == -EBADMSG ? 0 : r; /* what is not whole stays */
+		return r == -EALREADY || r == -EBADMSG || r == -EAGAIN ? 0 : r; /* it stays */
 	jp_staging_name(&view->staging, conversation->id, "import", copy_name);
 	r = assemble(conversation, copy_name, false);
 	if (r == 0) {
@@ -300,10 +304,15 @@ static int import_batch(struct jpfs_view *view, struct candidate *batch, size_t 
 
 		failure = failure == 0 ? r : failure;
 	}
-	if (syncfs(view->staging.fd) < 0)
-		return -errno;
+	if (failure == 0 && syncfs(view->staging.fd) < 0)
+		failure = -errno;
 	for (size_t i = 0; i < count; i++) {
-		int r = complete(&batch[i]);
+		int r = 0;
+
+		if (failure == 0)
+			r = complete(&batch[i]);
+		else if (batch[i].copy_name != NULL)
+			jp_ignore(jp_remove_tree(view->staging.fd, batch[i].copy_name));
 
 		failure = failure == 0 ? r : failure;
 		free(batch[i].copy_name);

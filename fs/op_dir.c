@@ -14,6 +14,7 @@ struct directory_handle {
 	struct jpfs_handle handle;  /* first: one pointer serves for both */
 	struct jpfs_object *object; /* a reference */
 	struct jpfs_listing listing;
+	bool was_read; /* from the beginning; the kernel reads one directory handle at a time */
 };
 
 static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_listing *listing)
@@ -84,7 +85,7 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 		     struct fuse_file_info *file)
 {
 	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-	const struct directory_handle *handle = (const struct directory_handle *)base;
+	struct directory_handle *handle = (struct directory_handle *)base;
 	cleanup_free char *buffer = malloc(size);
 	size_t used = 0;
 
@@ -93,6 +94,18 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 		jpfs_reply_result(req, "readdir", -ENOMEM);
 		return;
 	}
+	/* rewinddir(3): what has come and gone since is to be seen. */
+	if (offset == 0 && handle->was_read) {
+		struct jpfs_listing fresh = {0};
+
+		if (list(jpfs_connection_of(req)->view, handle->object, &fresh) == 0) {
+			jpfs_listing_release(&handle->listing);
+			handle->listing = fresh;
+		} else {
+			jpfs_listing_release(&fresh);
+		}
+	}
+	handle->was_read = true;
 	/* Offsets count entries: ".", "..", then the listing. */
 	for (size_t i = (size_t)offset; i < handle->listing.count + 2; i++) {
 		struct stat st = {.st_ino = handle->object->serial, .st_mode = S_IFDIR};

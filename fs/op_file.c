@@ -127,7 +127,17 @@ static int create(struct jpfs_connection *connection, struct jpfs_object *parent
 		r = create_outside(connection->view, parent, name, mode, flags, ret_object);
 	else if (r == 0)
 		r = create_inside(&place, mode, flags, ret_object);
-	return r < 0 ? r : open_object(connection, *ret_object, flags, ret_handle);
+	if (r < 0)
+		return r;
+	r = open_object(connection, *ret_object, flags, ret_handle);
+	/* Made, but nobody has it open who could end it. */
+	if (r < 0 && (*ret_object)->kind == JPFS_ENTRY) {
+		struct jpfs_entry *entry = jpfs_as_entry(*ret_object);
+		cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+
+		jpfs_entry_ended_locked(entry);
+	}
+	return r;
 }
 
 void jpfs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,

@@ -213,6 +213,25 @@ void jpfs_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	jpfs_reply_result(req, "rmdir", r);
 }
 
+static int rename_inside(struct jpfs_conversation *conversation, const char *path,
+			 const char *new_path, unsigned flags)
+{
+	cleanup_object struct jpfs_object *object = NULL;
+	pthread_mutex_t *held = jpfs_conversation_enter(conversation);
+	struct jpfs_entry *entry;
+	bool was_synced = false;
+	int r;
+
+	r = jpfs_entry_rename_locked(conversation, path, new_path, flags);
+	if (r == 0 && jpfs_entry_lookup_locked(conversation, new_path, &entry) == 0) {
+		object = &entry->object;
+		was_synced = entry->was_synced && entry->is_dirty;
+	}
+	jp_unlockp(&held);
+	/* Who synced the bytes before giving them this name wants the name to last, too. */
+	return was_synced ? jpfs_commit_entry(entry, true) : r;
+}
+
 static int rename_name(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
 		       struct jpfs_object *new_parent, const char *new_name, unsigned flags)
 {
@@ -226,11 +245,8 @@ static int rename_name(struct jpfs_view *view, struct jpfs_object *parent, const
 		return new_inside;
 	if (parent->kind == JPFS_CONTROL || new_parent->kind == JPFS_CONTROL)
 		return -EPERM;
-	if (inside == 0 && new_inside == 0 && from.conversation == to.conversation) {
-		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(from.conversation);
-
-		return jpfs_entry_rename_locked(from.conversation, from.path, to.path, flags);
-	}
+	if (inside == 0 && new_inside == 0 && from.conversation == to.conversation)
+		return rename_inside(from.conversation, from.path, to.path, flags);
 	/* Each conversation is stored as a unit: between two of them, programs copy. */
 	if (inside == 0 || new_inside == 0)
 		return -EXDEV;

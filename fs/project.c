@@ -98,10 +98,10 @@ static int begin(struct jpfs_conversation *conversation, const char *path, struc
 	jpfs_workspace_path(conversation, path, place);
 	job->has_target = jpfs_stat_beneath(view->workspace_fd, place, &job->target) == 0 &&
 			  S_ISREG(job->target.st_mode);
-	if (!job->has_target || job->target.st_size != job->source.st_size ||
-	    ((job->target.st_mode ^ job->source.st_mode) & 07777) != 0)
+	if (!job->has_target || job->target.st_size != job->source.st_size)
 		return 0;
-	if (jp_mtime_ns(&job->target) == jp_mtime_ns(&job->source))
+	if (jp_mtime_ns(&job->target) == jp_mtime_ns(&job->source) &&
+	    ((job->target.st_mode ^ job->source.st_mode) & 07777) == 0)
 		return -EALREADY;
 	/* The same bytes under another time, as it was found when mounting: left as it is. */
 	if (entry->managed != JP_UNMANAGED &&
@@ -318,8 +318,18 @@ static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_fina
 	return r;
 }
 
+static bool is_on_its_way(struct jpfs_conversation *conversation, const char *path)
+{
+	for (struct jpfs_entry *entry = conversation->dirty; entry != NULL;
+	     entry = entry->next_dirty) {
+		if (strcmp(entry->path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Unmanaged files that were removed while their directory stayed. */
-static int carry_out_doomed(struct jpfs_conversation *conversation, int64_t *wait_ms)
+static int carry_out_doomed(struct jpfs_conversation *conversation, bool is_final, int64_t *wait_ms)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 	struct jpfs_view *view = conversation->view;
@@ -338,11 +348,11 @@ static int carry_out_doomed(struct jpfs_conversation *conversation, int64_t *wai
 		const char *name;
 
 		next = note->next;
-		if (age < SETTLE_MS) {
+		if (age < SETTLE_MS && !is_final) {
 			wait_at_most(wait_ms, SETTLE_MS - age + 10);
 			continue;
 		}
-		if (conversation->dirty != NULL) {
+		if (is_on_its_way(conversation, note->path)) {
 			wait_at_most(wait_ms, 500); /* its last version may still be on the way */
 			continue;
 		}
@@ -430,7 +440,9 @@ static void look_at_vanished(struct jpfs_conversation *conversation, int64_t *wa
 		jp_ignore(jpfs_durable_stat_locked(conversation, JP_EVENTS,
 						   &st)); /* updates the state */
 	if (conversation->vanished_ms != 0)
-		wait_at_most(wait_ms, 250);
+		wait_at_most(wait_ms, jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS
+					      ? 250
+					      : 5000);
 }
 
 int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_final,
@@ -442,6 +454,8 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 
 	*ret_wait_ms = -1;
 	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
+	if (!conversation->is_reconciled && !view->is_read_only)
+		return conversation->reconcile_failure; /* said already; work_on() comes back */
 	look_at_vanished(conversation, ret_wait_ms);
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		r = project_file(conversation, jp_managed_name((enum jp_managed)i));
@@ -456,7 +470,7 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	failure = failure == 0 ? r : failure;
 	r = carry_out_hidden(conversation, is_final, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
-	r = carry_out_doomed(conversation, ret_wait_ms);
+	r = carry_out_doomed(conversation, is_final, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
 	drop_pins(conversation);
 	if (failure < 0)

@@ -48,8 +48,9 @@ struct session {
 	struct fuse_session *fuse;
 	dev_t device;
 	pthread_t thread;
-	atomic_bool is_detached; /* by ourselves */
-	atomic_bool has_ended;   /* the loop returned; the thread is to be joined */
+	pthread_mutex_t detaching; /* a leaf; held while the mount is taken away */
+	atomic_bool is_detached;   /* by ourselves */
+	atomic_bool has_ended;     /* the loop returned; the thread is to be joined */
 };
 
 struct daemon {
@@ -122,11 +123,15 @@ static void became_empty(struct jpfs_connection *connection)
 	struct jp_error error = {0};
 	int r;
 
-	if (atomic_exchange(&session->is_detached, true))
-		return;
-	r = jpfs_detach(session->device, true, &error);
-	if (r < 0)
-		jpfs_view_fail(connection->view, error.remedy, "%s", error.message);
+	/* Two removals at once: the second one's answer waits for the detachment as well. */
+	pthread_mutex_lock(&session->detaching);
+	if (!atomic_load(&session->is_detached)) {
+		r = jpfs_detach(session->device, true, &error);
+		if (r < 0)
+			jpfs_view_fail(connection->view, error.remedy, "%s", error.message);
+		atomic_store(&session->is_detached, r == 0);
+	}
+	pthread_mutex_unlock(&session->detaching);
 	wake(session->daemon);
 }
 
@@ -156,6 +161,7 @@ static void free_session(struct session *session)
 	if (session->fuse != NULL)
 		fuse_session_destroy(session->fuse);
 	jpfs_connection_release(&session->connection);
+	pthread_mutex_destroy(&session->detaching);
 	free(session);
 }
 
@@ -183,6 +189,7 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 	if (session == NULL)
 		return -ENOMEM;
 	session->daemon = daemon;
+	pthread_mutex_init(&session->detaching, NULL);
 	jpfs_connection_init(&session->connection, &daemon->view);
 	session->connection.became_empty = became_empty;
 	session->fuse =
@@ -319,9 +326,12 @@ static int attach_again(struct daemon *daemon, struct jp_error *error)
 
 		if (r < 0)
 			return r;
-		r = jpfs_view_load(&daemon->view);
+		r = jpfs_view_load(&daemon->view, true);
 		if (r == 0)
 			r = attach(daemon, error);
+		/* Once more: what git made between the two, now that it cannot any more. */
+		if (r == 0)
+			jp_ignore(jpfs_view_load(&daemon->view, true));
 		if (r == 0)
 			break;
 		/* git may have taken it away again meanwhile; only waiting decides that it is over. */
@@ -426,8 +436,9 @@ static int finish(struct daemon *daemon, struct jp_error *error)
 	int r;
 
 	jpfs_lockfile_write(daemon->lock_fd, daemon->workspace, "finishing", NULL);
-	r = jpfs_work_flush(view, true);
+	/* The threads first: what one of them has in hand is in no list. */
 	jpfs_work_stop(view);
+	r = jpfs_work_flush(view, true);
 	if (r < 0) {
 		(void)jp_error_set(error, r, "%s", view->failure.message);
 		jp_error_remedy(error, "%s", view->failure.remedy);
@@ -467,7 +478,7 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 				    strerrordesc_np(-r));
 	daemon.view.umask = mask;
 	daemon.view.list_control = options->list_control;
-	r = jpfs_view_load(&daemon.view);
+	r = jpfs_view_load(&daemon.view, false);
 	if (r < 0)
 		return jp_error_set(error, r, "%s/.jp/conversations cannot be read: %s",
 				    workspace->root_path, strerrordesc_np(-r));
@@ -477,6 +488,7 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 		r = attach(&daemon, error);
 	if (r < 0) {
 		jpfs_work_stop(&daemon.view);
+		jpfs_work_free(&daemon.view);
 		jpfs_view_close(&daemon.view);
 		return r;
 	}
@@ -490,8 +502,10 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	end_sessions(&daemon);
 	finished = finish(&daemon, error);
 	/* While somebody holds on to an old mount, its threads may still use the view. */
-	if (daemon.old == NULL)
+	if (daemon.old == NULL) {
+		jpfs_work_free(&daemon.view);
 		jpfs_view_close(&daemon.view);
+	}
 	r = r < 0 ? r : finished;
 	jpfs_lockfile_write(lock_fd, workspace, r < 0 ? "failed" : "clean",
 			    r < 0 ? error->message : NULL);

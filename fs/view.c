@@ -307,7 +307,32 @@ static void remove_leftovers(struct jpfs_view *view)
 	jpfs_listing_release(&listing);
 }
 
-int jpfs_view_load(struct jpfs_view *view)
+/* git is perhaps still making this directory, and creates each file as if none was there: what the
+ * workspace lacks stays hidden for a moment. */
+static void expect_more(struct jpfs_view *view, uint64_t id)
+{
+	struct jpfs_conversation *conversation = jpfs_view_find(view, id);
+
+	if (conversation == NULL)
+		return;
+	pthread_mutex_lock(&conversation->lock);
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		char path[JPFS_PATH_BYTES];
+		struct stat st;
+
+		jpfs_workspace_path(conversation, jp_managed_name((enum jp_managed)i), path);
+		if (jpfs_stat_beneath(view->workspace_fd, path, &st) == -ENOENT)
+			conversation->hidden |= 1U << i;
+	}
+	if (conversation->hidden != 0) {
+		conversation->is_new = true;
+		conversation->incomplete_ms = jpfs_now_ms();
+	}
+	pthread_mutex_unlock(&conversation->lock);
+	jpfs_object_unref(&conversation->object);
+}
+
+int jpfs_view_load(struct jpfs_view *view, bool is_return)
 {
 	struct jp_index_entry *entries;
 	size_t count;
@@ -330,6 +355,8 @@ int jpfs_view_load(struct jpfs_view *view)
 		}
 		last = entries[i].id;
 		r = jpfs_view_add(view, last, entries[i].name, entries[i].is_archived, NULL);
+		if (r == 0 && is_return)
+			expect_more(view, last);
 		if (r == -EEXIST)
 			r = 0; /* still there from before a detachment */
 	}

@@ -19,8 +19,8 @@
  * makes a new object, and who has the old one open goes on with the old bytes.
  *
  * Lock order, outermost first:
- *     view->outside_lock    (outside.c) readers: system calls beneath non-conversations
  *     view->names           comes and goes of conversations: mkdir, rmdir, rename of whole ones
+ *     view->outside_lock    (outside.c) readers: system calls beneath non-conversations
  *     conversation->lock    everything in one conversation; two of them in the order of their IDs
  *     view->follow          finding a silo that was folded away
  *     view->table           the trees of objects, the list of errors; a leaf
@@ -93,6 +93,9 @@ struct jpfs_entry {
 	bool times_were_set; /* STAGED: somebody asked for these times */
 	bool was_unseen;     /* created over a durable file that the view does not show */
 	bool is_dirty;       /* in conversation->dirty, which holds a reference */
+	bool is_superseded;  /* a later version has its name: it may go to history only */
+	bool was_synced;     /* STAGED: fsync'ed since the last change */
+	uint64_t pass;       /* the last pass of commits that looked at it */
 	uint64_t generation; /* counts changes of the bytes */
 	int64_t ended_ms;    /* when the last write ended; 0 while one is under way */
 	struct jpfs_entry *next_dirty;
@@ -123,8 +126,11 @@ struct jpfs_conversation {
 	bool in_view; /* false once it was taken out */
 	/* protected by lock from here on */
 	bool is_reconciled;
+	int reconcile_failure; /* why not, and until it has succeeded nothing else is done */
+	int64_t reconcile_retry_ms;
 	bool was_durable;       /* a durable copy has been seen */
 	uint64_t writes;        /* how often a file was about to change */
+	uint64_t pass;          /* of commits */
 	unsigned hidden;        /* bits of enum jp_managed: removed or not yet made here */
 	unsigned drafts;        /* bits: the workspace's version is what this view shows */
 	unsigned durable_files; /* bits: the durable copy has, or last had, these */
@@ -145,7 +151,7 @@ struct jpfs_conversation {
 	struct jpfs_conversation *next_work;
 	bool is_queued, is_working, is_due_again;
 	int64_t due_ms;
-	unsigned failures; /* in a row */
+	atomic_uint failures; /* in a row */
 };
 
 struct jpfs_outsider {
@@ -209,7 +215,8 @@ struct jpfs_listing {
 must_check int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 			      struct jp_silo *silo, int workspace_fd, bool read_only);
 /* Read which conversations the workspace has. Called before each mounting, nothing being served. */
-must_check int jpfs_view_load(struct jpfs_view *view);
+/* `is_return`: after a detachment, with git perhaps still in the middle of its work. */
+must_check int jpfs_view_load(struct jpfs_view *view, bool is_return);
 void jpfs_view_close(struct jpfs_view *view);
 
 void jpfs_object_init(struct jpfs_view *view, struct jpfs_object *object, enum jpfs_kind kind);
@@ -276,6 +283,8 @@ bool jpfs_is_partition(const struct jpfs_object *object);
 /* ---- conversation.c: one conversation; the lock is held where a name ends in _locked ---- */
 
 #define JPFS_PATH_BYTES 4096
+/* How long a durable copy may be gone before the conversation is the workspace's alone. */
+#define JPFS_VANISHED_MS 5000
 
 /* Lock, bring both sides together if that was not done yet. */
 pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation);
@@ -313,6 +322,9 @@ void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation);
 void jpfs_conversation_settle_locked(struct jpfs_conversation *conversation);
 const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversation);
 void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/* Pin what is about to become the durable version. */
+void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			    const char *staged_name);
 void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 
 struct jpfs_note *jpfs_note_find(struct jpfs_note *notes, const char *path);
@@ -361,6 +373,8 @@ must_check int jpfs_entry_fsync(struct jpfs_entry *entry);
 must_check int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content);
 /* The last writer closed: drop the version if it changes nothing, else queue it. */
 void jpfs_entry_end_locked(struct jpfs_entry *entry);
+/* Older versions that wait to be committed to this path give way to `entry`. */
+void jpfs_entry_supersede_locked(struct jpfs_entry *entry);
 /* Queue it as it is. */
 void jpfs_entry_ended_locked(struct jpfs_entry *entry);
 void jpfs_entry_mark_dirty_locked(struct jpfs_entry *entry);
@@ -429,6 +443,8 @@ void jpfs_work_add(struct jpfs_conversation *conversation, int64_t delay_ms);
 must_check int jpfs_work_flush(struct jpfs_view *view, bool is_final);
 /* End the threads; what is pending stays pending. */
 void jpfs_work_stop(struct jpfs_view *view);
+/* No request is served any more: nobody can add to it. */
+void jpfs_work_free(struct jpfs_view *view);
 void jpfs_work_count(struct jpfs_view *view, unsigned *ret_commits, unsigned *ret_projections);
 
 /* ---- outside.c: what is no conversation passes through ---- */

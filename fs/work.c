@@ -9,6 +9,7 @@
 #include "core/base/sys.h"
 #include "fs/view.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <time.h>
 
@@ -112,7 +113,7 @@ static int64_t work_on(struct jpfs_conversation *conversation, bool force, int *
 		wait = 500LL << conversation->failures;
 		return wait < RETRY_MS_MAX ? wait : RETRY_MS_MAX;
 	}
-	conversation->failures = 0;
+	atomic_store(&conversation->failures, 0);
 	if (commit_wait < 0 || (project_wait >= 0 && project_wait < commit_wait))
 		return project_wait;
 	return commit_wait;
@@ -195,10 +196,35 @@ int jpfs_work_start(struct jpfs_view *view)
 	return work->thread_count > 0 ? 0 : r;
 }
 
+/* Whether something of it could not be brought to its place although nothing is to come. */
+static bool is_left_over(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+
+	return conversation->dirty != NULL;
+}
+
+static int flush_one(struct jpfs_conversation *conversation, bool is_final)
+{
+	int failure;
+	int64_t wait = work_on(conversation, is_final, &failure);
+
+	if (!is_final && wait >= 0)
+		jpfs_work_add(conversation, wait);
+	if (is_final && failure == 0 && is_left_over(conversation)) {
+		failure = -EIO;
+		jpfs_view_fail(conversation->view,
+			       "the bytes are in the silo's jpfs/staging; copy them from there",
+			       "conversation %" PRIu64 ": a write could not be stored",
+			       conversation->id);
+	}
+	return failure;
+}
+
 int jpfs_work_flush(struct jpfs_view *view, bool is_final)
 {
 	struct jpfs_work *work = view->work;
-	struct jpfs_conversation **all;
+	struct jpfs_conversation **all, *gone = NULL;
 	size_t count;
 	int failure = 0, r;
 
@@ -208,25 +234,28 @@ int jpfs_work_flush(struct jpfs_view *view, bool is_final)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
-		(void)work_on(all[i], is_final, &r);
+		r = flush_one(all[i], is_final);
 		failure = failure == 0 ? r : failure;
 		jpfs_object_unref(&all[i]->object);
 	}
 	free(all);
 	/* What was taken out of the view may still have something to commit. */
-	for (;;) {
-		struct jpfs_conversation *conversation;
+	pthread_mutex_lock(&work->lock);
+	for (struct jpfs_conversation *next, *one = work->queue; one != NULL; one = next) {
+		next = one->next_work;
+		if (one->in_view)
+			continue;
+		remove_locked(work, one); /* its reference is ours now */
+		one->next_work = gone;
+		gone = one;
+	}
+	pthread_mutex_unlock(&work->lock);
+	while (gone != NULL) {
+		struct jpfs_conversation *conversation = gone;
 
-		pthread_mutex_lock(&work->lock);
-		conversation = work->queue;
-		while (conversation != NULL && conversation->in_view)
-			conversation = conversation->next_work;
-		if (conversation != NULL)
-			remove_locked(work, conversation);
-		pthread_mutex_unlock(&work->lock);
-		if (conversation == NULL)
-			break;
-		(void)work_on(conversation, is_final, &r);
+		gone = conversation->next_work;
+		conversation->next_work = NULL;
+		r = flush_one(conversation, is_final);
 		failure = failure == 0 ? r : failure;
 		jpfs_object_unref(&conversation->object);
 	}
@@ -247,6 +276,15 @@ void jpfs_work_stop(struct jpfs_view *view)
 	pthread_mutex_unlock(&work->lock);
 	for (unsigned i = 0; i < work->thread_count; i++)
 		pthread_join(work->threads[i], NULL);
+	work->thread_count = 0;
+}
+
+void jpfs_work_free(struct jpfs_view *view)
+{
+	struct jpfs_work *work = view->work;
+
+	if (work == NULL)
+		return;
 	view->work = NULL;
 	while (work->queue != NULL) {
 		struct jpfs_conversation *conversation = work->queue;

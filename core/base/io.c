@@ -50,6 +50,9 @@ int jp_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
  * versions, whatever their modes say to others. */
 static int open_forbidden(int dirfd, const char *path, int flags)
 {
+	/* One at a time: a second one would take the first one's mode for the file's own. */
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&one);
 	cleanup_close int place = -EBADF;
 	char proc[64];
 	struct stat st;
