@@ -81,6 +81,24 @@ void jpfs_op_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *f
 		jpfs_handle_close(&handle->handle); /* nobody has it */
 }
 
+/* rewinddir(3): what has come and gone since is to be seen. The kernel reads one directory handle at
+ * a time; the lock orders this thread before the one that reads on. */
+static void read_anew(struct jpfs_connection *connection, struct directory_handle *handle)
+{
+	struct jpfs_listing fresh = {0};
+	int r = handle->was_read ? list(connection->view, handle->object, &fresh) : -ENOENT;
+
+	pthread_mutex_lock(&connection->handles_lock);
+	if (r == 0) {
+		jpfs_listing_release(&handle->listing);
+		handle->listing = fresh;
+	} else {
+		jpfs_listing_release(&fresh);
+	}
+	handle->was_read = true;
+	pthread_mutex_unlock(&connection->handles_lock);
+}
+
 void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 		     struct fuse_file_info *file)
 {
@@ -94,18 +112,8 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 		jpfs_reply_result(req, "readdir", -ENOMEM);
 		return;
 	}
-	/* rewinddir(3): what has come and gone since is to be seen. */
-	if (offset == 0 && handle->was_read) {
-		struct jpfs_listing fresh = {0};
-
-		if (list(jpfs_connection_of(req)->view, handle->object, &fresh) == 0) {
-			jpfs_listing_release(&handle->listing);
-			handle->listing = fresh;
-		} else {
-			jpfs_listing_release(&fresh);
-		}
-	}
-	handle->was_read = true;
+	if (offset == 0)
+		read_anew(jpfs_connection_of(req), handle);
 	/* Offsets count entries: ".", "..", then the listing. */
 	for (size_t i = (size_t)offset; i < handle->listing.count + 2; i++) {
 		struct stat st = {.st_ino = handle->object->serial, .st_mode = S_IFDIR};
