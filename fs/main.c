@@ -4,6 +4,7 @@
 #include "fs/cli/command.h"
 #include "include/jpfs.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -50,6 +51,10 @@ static int run(int argc, char **argv)
 		case ':':
 			return jpfs_fail_usage(NULL, "%s needs a directory", argv[optind - 1]);
 		default:
+			/* Of a word of short options, one is wrong, and optind is still before it. */
+			if (optopt > 0 && optopt < 0x80 && isprint(optopt) &&
+			    strncmp(argv[optind > 1 ? optind - 1 : 1], "--", 2) != 0)
+				return jpfs_fail_usage(NULL, "there is no option -%c", optopt);
 			return jpfs_fail_usage(NULL, "there is no option %s", argv[optind - 1]);
 		}
 	}

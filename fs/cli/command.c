@@ -114,7 +114,7 @@ int jpfs_common_option(const char *command, int option, char **argv)
 	default:
 		/* A wrong long option was one whole word; of a word of short ones, one is wrong. */
 		if (optopt > 0 && optopt < 0x80 && isprint(optopt) &&
-		    strncmp(argv[optind - 1], "--", 2) != 0)
+		    strncmp(argv[optind > 1 ? optind - 1 : 1], "--", 2) != 0)
 			return jpfs_fail_usage(command, "%s: there is no option -%c", command,
 					       optopt);
 		return jpfs_fail_usage(command, "%s: there is no option %s", command,
