@@ -47,12 +47,8 @@ static int put(int keep_fd, uint64_t id, int from_dirfd, const char *from_name, 
 	/* Another thread may take the same nanosecond: then the next one is ours. */
 	do {
 		format_name(as, name);
-		r = 0;
-		if (move &&
-		    jp_sys->renameat2(from_dirfd, from_name, place, name, RENAME_NOREPLACE) < 0)
-			r = -errno;
-		else if (!move)
-			r = jp_copy_tree(from_dirfd, from_name, place, name, NULL);
+		r = move ? jp_rename_noreplace(from_dirfd, from_name, place, name)
+			 : jp_copy_tree(from_dirfd, from_name, place, name, NULL);
 	} while (r == -EEXIST);
 	if (move && r == -EXDEV) {
 		r = jp_copy_tree(from_dirfd, from_name, place, name, NULL);

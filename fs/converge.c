@@ -326,8 +326,10 @@ static int take_tree(struct jpfs_conversation *conversation, const char *path)
 		return to;
 	jp_staging_name(&view->staging, conversation->id, path, staged);
 	r = jp_copy_tree(from, name, view->staging.fd, staged, NULL);
-	if (r == 0 && jp_sys->renameat2(view->staging.fd, staged, to, name, RENAME_NOREPLACE) < 0)
-		r = errno == ENOENT ? 0 : -errno; /* a FIFO or the like: nothing was copied */
+	if (r == 0)
+		r = jp_rename_noreplace(view->staging.fd, staged, to, name);
+	if (r == -ENOENT)
+		r = 0; /* a FIFO or the like: nothing was copied */
 	if (r < 0)
 		jp_ignore(jp_remove_tree(view->staging.fd, staged)); /* the workspace has it */
 	return r;

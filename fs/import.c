@@ -145,7 +145,7 @@ static int place_assembled(struct jpfs_conversation *conversation, const char *c
 {
 	struct jpfs_view *view = conversation->view;
 	cleanup_close int archive = -EBADF;
-	int parent = view->silo->conversations_fd;
+	int parent = view->silo->conversations_fd, r;
 
 	if (conversation->is_archived) {
 		archive = jp_open_or_make_dir(parent, JP_ARCHIVE_NAME, 0700);
@@ -153,9 +153,9 @@ static int place_assembled(struct jpfs_conversation *conversation, const char *c
 			return archive;
 		parent = archive;
 	}
-	if (jp_sys->renameat2(view->staging.fd, copy_name, parent, conversation->name,
-			      RENAME_NOREPLACE) < 0)
-		return -errno;
+	r = jp_rename_noreplace(view->staging.fd, copy_name, parent, conversation->name);
+	if (r < 0)
+		return r;
 	jp_dir_index_expire(view->durable_index);
 	return sync && jp_sys->fsync(parent) < 0 ? -errno : 0;
 }

@@ -386,10 +386,8 @@ static int rename_durable(struct jpfs_conversation *conversation, const char *ne
 		       name_changed ? new_name : base);
 	if (strcmp(path, target) == 0)
 		return 0; /* jp renames and archives its own side first, or after */
-	r = jp_sys->renameat2(view->silo->conversations_fd, path, view->silo->conversations_fd,
-			      target, RENAME_NOREPLACE) < 0
-		    ? -errno
-		    : 0;
+	r = jp_rename_noreplace(view->silo->conversations_fd, path, view->silo->conversations_fd,
+				target);
 	jp_dir_index_expire(view->durable_index);
 	if (r == -EEXIST || r == -ENOTEMPTY || r == -ENOENT)
 		return 0; /* somebody else was there first; the ID tells which it is all the same */
@@ -418,9 +416,8 @@ static int rename_conversation(struct jpfs_conversation *conversation,
 	(void)snprintf(to, sizeof(to), "%s%s", is_archived ? JP_ARCHIVE_NAME "/" : "", new_name);
 	/* Durable first: if only that happened, the two are still matched by ID. */
 	r = rename_durable(conversation, new_name, name_changed, is_archived, partition_changed);
-	if (r == 0 && jp_sys->renameat2(view->workspace_fd, from, view->workspace_fd, to,
-					RENAME_NOREPLACE) < 0) {
-		r = -errno;
+	if (r == 0) {
+		r = jp_rename_noreplace(view->workspace_fd, from, view->workspace_fd, to);
 		/* It has no directory there yet, or never can: the view knows better. */
 		if (r == -ENOENT || r == -EROFS || r == -ENOSPC || r == -EDQUOT) {
 			jpfs_work_add(conversation, 0);

@@ -147,13 +147,28 @@ static int project_attributes(struct jpfs_conversation *conversation, const char
 	return 0;
 }
 
+/* Bringing a file up to date is no change that anybody made: the directory keeps its time of
+ * modification (`cp -a` and rsync set it), or gets that of the last change through the mount. */
+static void restore_time(const struct jpfs_conversation *conversation, int directory_fd,
+			 const struct stat *before)
+{
+	const struct timespec *changed = &conversation->changed;
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before->st_mtim};
+
+	if (changed->tv_sec > times[1].tv_sec ||
+	    (changed->tv_sec == times[1].tv_sec && changed->tv_nsec > times[1].tv_nsec))
+		times[1] = *changed;
+	(void)utimensat(directory_fd, "", times, AT_EMPTY_PATH); /* only a time */
+}
+
 static int project_bytes(struct jpfs_conversation *conversation, const char *path, struct job *job)
 {
 	struct jpfs_view *view = conversation->view;
 	cleanup_unlock pthread_mutex_t *held = NULL;
 	cleanup_close int to = -EBADF, parent = -EBADF;
 	char temporary[NAME_MAX + 1];
-	const char *name;
+	struct stat before;
+	const char *name = NULL;
 	int r;
 
 	jpfs_view_temporary_name(view, temporary);
@@ -170,9 +185,13 @@ static int project_bytes(struct jpfs_conversation *conversation, const char *pat
 		r = ensure_directory(conversation);
 	if (r == 0)
 		r = parent = open_workspace_parent(conversation, path, &name);
+	if (r >= 0 && fstat(parent, &before) < 0)
+		r = -errno;
 	if (r >= 0)
 		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno
 											  : 0;
+	if (r == 0 && strchr(path, '/') == NULL)
+		restore_time(conversation, parent, &before);
 	if (r < 0)
 		(void)jp_sys->unlinkat(view->workspace_fd, temporary, 0); /* it was only a copy */
 	return r;

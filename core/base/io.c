@@ -338,6 +338,19 @@ static int copy_regular(int from_dirfd, const char *from_name, int to_dirfd, con
 	return r;
 }
 
+int jp_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
+{
+	struct stat st;
+
+	if (jp_sys->renameat2(old_dirfd, old_name, new_dirfd, new_name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	if (fstatat(new_dirfd, new_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return jp_sys->renameat2(old_dirfd, old_name, new_dirfd, new_name, 0) < 0 ? -errno : 0;
+}
+
 /* A directory that its owner cannot change could not be added to, nor ever be removed. */
 static int make_accessible(int fd)
 {

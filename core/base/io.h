@@ -82,6 +82,13 @@ must_check int jp_copy_tree(int from_dirfd, const char *from_name, int to_dirfd,
 must_check int jp_copy_tree_unsynced(int from_dirfd, const char *from_name, int to_dirfd,
 				     const char *to_name, unsigned *skipped);
 
+/*
+ * Rename, and replace nothing: -EEXIST when the new name is taken. In one step where the filesystem
+ * can (RENAME_NOREPLACE); NFS and some others cannot, there it is looked for first.
+ */
+must_check int jp_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd,
+				   const char *new_name);
+
 /* Remove one directory entry with all below it; 0 also when it is not there. */
 must_check int jp_remove_tree(int dirfd, const char *name);
 

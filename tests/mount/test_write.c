@@ -350,6 +350,22 @@ static void locks_work_between_processes(void)
 	CHECK_INVARIANTS(&f);
 }
 
+static void copies_keep_their_directories_times(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f,
+	     "n=17457886400-copied; cp -r \"$V/$X\" ../c; touch -d '2001-02-03' ../c/* ../c\n"
+	     "cp -a ../c \"$V/$n\"; until_ok test -e \"$D/$n/events.json\"; echo x > \"$V/NEXT\"\n"
+	     "[ \"$(stat -c %Y \"$V/$n\")\" = \"$(stat -c %Y ../c)\" ]");
+	fixture_umount(&f);
+	STEP(&f, "[ \"$(stat -c %Y \"$V/17457886400-copied\")\" = \"$(stat -c %Y ../c)\" ]");
+	CHECK_INVARIANTS(&f);
+}
+
 static void touch_and_chmod_reach_both_sides(void)
 {
 	cleanup_fixture struct fixture f;
@@ -382,6 +398,7 @@ int main(void)
 		TEST(names_may_be_anything),
 		TEST(subdirectories_and_links_are_kept_on_both_sides),
 		TEST(locks_work_between_processes),
+		TEST(copies_keep_their_directories_times),
 		TEST(touch_and_chmod_reach_both_sides),
 		CU_TEST_INFO_NULL,
 	};
