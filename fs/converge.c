@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* One managed file on both sides. */
 struct pair {
@@ -359,6 +360,15 @@ static int project_newer(struct jpfs_conversation *conversation, const char *pat
 	return r;
 }
 
+/* So new that somebody may still be writing it. */
+static bool is_recent(const struct stat *st)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return st->st_mtim.tv_sec > now.tv_sec - 10;
+}
+
 static int converge_unmanaged(struct jpfs_conversation *conversation, const char *directory,
 			      int depth)
 {
@@ -396,7 +406,8 @@ static int converge_unmanaged(struct jpfs_conversation *conversation, const char
 			if (r >= 0)
 				r = r == 1 ? 0 : take_file(conversation, path);
 		} else if (S_ISREG(workspace.st_mode) && S_ISREG(durable.st_mode) &&
-			   jp_mtime_ns(&workspace) < jp_mtime_ns(&durable)) {
+			   jp_mtime_ns(&workspace) < jp_mtime_ns(&durable) &&
+			   !conversation->may_repair && !is_recent(&durable)) {
 			r = project_newer(conversation, path);
 		}
 	}
@@ -416,6 +427,10 @@ int jpfs_converge_locked(struct jpfs_conversation *conversation)
 	r = jp_dir_index_find(view->durable_index, conversation->id, path, &is_archived);
 	if (r == -ENOENT)
 		return 0; /* the workspace's alone, until it is written */
+	/* jp may be in the middle of making it. Until it is whole the workspace's files are shown; if
+	 * it stays in pieces, project.c asks for the repair. */
+	if (r == 0 && !conversation->may_repair && !jpfs_durable_is_whole_locked(conversation))
+		return 0;
 	if (r < 0)
 		return r;
 	is_archived = is_archived || conversation->is_archived;

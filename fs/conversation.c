@@ -48,6 +48,7 @@ int jpfs_note_add(struct jpfs_note **notes, const char *path)
 		*notes = note;
 	}
 	note->since_ms = jpfs_now_ms();
+	note->is_moved = false;
 	return 0;
 }
 
@@ -250,6 +251,33 @@ static bool is_projected(struct jpfs_conversation *conversation, enum jp_managed
 	       st.st_size == durable->st_size && jp_mtime_ns(&st) == jp_mtime_ns(durable);
 }
 
+/* Whether a durable copy without this file is in pieces: jp is just deleting or making it. */
+static bool is_required(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	char path[JPFS_PATH_BYTES];
+	struct stat st;
+
+	if (which != JP_BASE_CONFIG || (conversation->durable_files & (1U << which)) != 0)
+		return true;
+	if (conversation->was_durable)
+		return false;
+	/* Its first durable copy, made by jp out of the workspace's files, one after the other. */
+	jpfs_workspace_path(conversation, jp_managed_name(which), path);
+	return jpfs_stat_beneath(conversation->view->workspace_fd, path, &st) == 0;
+}
+
+bool jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		struct stat st;
+
+		if (stat_durable(conversation, (enum jp_managed)i, &st) < 0 &&
+		    is_required(conversation, (enum jp_managed)i))
+			return false;
+	}
+	return true;
+}
+
 /* Accept all of the durable copy, or nothing of it. */
 static bool accept_durable(struct jpfs_conversation *conversation)
 {
@@ -262,8 +290,7 @@ static bool accept_durable(struct jpfs_conversation *conversation)
 			continue;
 		if (is_there[i] && !is_valid_durable(conversation, (enum jp_managed)i))
 			return false;
-		if (!is_there[i] &&
-		    (i != JP_BASE_CONFIG || (conversation->durable_files & (1U << i)) != 0))
+		if (!is_there[i] && is_required(conversation, (enum jp_managed)i))
 			return false;
 	}
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {

@@ -98,7 +98,10 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 		r = -ENOENT;
 	if (r < 0 && (r != -ENOENT || jpfs_note_find(conversation->added, path) == NULL))
 		return r;
-	if (jpfs_durable_path_locked(conversation, path, place) == 0 &&
+	/* While jp is still making the durable copy, out of what it reads here, its files are not to
+	 * be looked at: jp would read what it is just writing. */
+	if (conversation->was_durable && conversation->vanished_ms == 0 &&
+	    jpfs_durable_path_locked(conversation, path, place) == 0 &&
 	    fstatat(view->silo->conversations_fd, place, &ret->st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    (r < 0 || (ret->st.st_mode & S_IFMT) == (workspace_st.st_mode & S_IFMT))) {
 		ret->home = JPFS_DURABLE;

@@ -339,7 +339,12 @@ static int depart(struct jpfs_conversation *conversation, const char *path)
 		return 0;
 	}
 	if (is_durable_path(conversation, path)) {
+		struct jpfs_note *note;
+
 		r = jpfs_note_add(&conversation->doomed, path);
+		note = jpfs_note_find(conversation->doomed, path);
+		if (note != NULL)
+			note->is_moved = true;
 		jpfs_work_add(conversation, 4000);
 	}
 	return r < 0 ? r : remove_from_workspace(conversation, path, 0);

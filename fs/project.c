@@ -371,13 +371,16 @@ static int carry_out_doomed(struct jpfs_conversation *conversation, bool is_fina
 			wait_at_most(wait_ms, SETTLE_MS - age + 10);
 			continue;
 		}
-		if (is_on_its_way(conversation, note->path)) {
+		if (note->is_moved ? conversation->dirty != NULL
+				   : is_on_its_way(conversation, note->path)) {
 			wait_at_most(wait_ms, 500); /* its last version may still be on the way */
 			continue;
 		}
 		if (jpfs_durable_path_locked(conversation, note->path, place) == 0) {
 			parent = jpfs_open_parent(view->silo->conversations_fd, place, &name);
 			if (parent >= 0 && jp_name_is_temporary(note->path))
+				r = jp_remove_tree(parent, name);
+			else if (parent >= 0 && note->is_moved)
 				r = jp_remove_tree(parent, name);
 			else if (parent >= 0)
 				r = jp_keep_move(view->silo->trash_fd, conversation->id, parent,
@@ -450,6 +453,26 @@ static void drop_pins(struct jpfs_conversation *conversation)
 	}
 }
 
+/* A durable directory that is there and stays in pieces (jp was killed while it copied): what the
+ * workspace has, and the pins held until it had it, makes it whole again. */
+static void repair(struct jpfs_conversation *conversation)
+{
+	char path[JPFS_PATH_BYTES];
+
+	if (conversation->vanished_ms == 0 ||
+	    jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS ||
+	    jpfs_durable_path_locked(conversation, "", path) < 0)
+		return;
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if (conversation->pins[i] != NULL)
+			return; /* the workspace first */
+	}
+	conversation->may_repair = true;
+	jp_ignore(jpfs_converge_locked(conversation)); /* until it works it is tried again */
+	conversation->may_repair = false;
+	conversation->vanished_ms = 0;
+}
+
 static void look_at_vanished(struct jpfs_conversation *conversation, int64_t *wait_ms)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
@@ -458,6 +481,7 @@ static void look_at_vanished(struct jpfs_conversation *conversation, int64_t *wa
 	if (conversation->in_view && conversation->was_durable)
 		jp_ignore(jpfs_durable_stat_locked(conversation, JP_EVENTS,
 						   &st)); /* updates the state */
+	repair(conversation);
 	if (conversation->vanished_ms != 0)
 		wait_at_most(wait_ms, jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS
 					      ? 250

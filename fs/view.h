@@ -112,6 +112,7 @@ struct jpfs_version {
 struct jpfs_note {
 	struct jpfs_note *next;
 	int64_t since_ms;
+	bool is_moved; /* doomed: the bytes live on under another name */
 	char path[];
 };
 
@@ -129,6 +130,7 @@ struct jpfs_conversation {
 	int reconcile_failure; /* why not, and until it has succeeded nothing else is done */
 	int64_t reconcile_retry_ms;
 	bool was_durable;       /* a durable copy has been seen */
+	bool may_repair;        /* the durable copy has been in pieces for long: make it whole */
 	uint64_t writes;        /* how often a file was about to change */
 	uint64_t pass;          /* of commits */
 	unsigned hidden;        /* bits of enum jp_managed: removed or not yet made here */
@@ -333,6 +335,9 @@ void jpfs_note_remove(struct jpfs_note **notes, const char *path);
 void jpfs_notes_free(struct jpfs_note **notes);
 
 /* ---- converge.c: both sides of a conversation, when neither was watched ---- */
+
+/* Whether the durable directory has every managed file that the workspace has, each valid. */
+bool jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation);
 
 must_check int jpfs_converge_locked(struct jpfs_conversation *conversation);
 

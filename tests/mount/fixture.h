@@ -60,7 +60,7 @@ void fixture_step(struct fixture *fixture, const char *file, int line, const cha
 
 /*
  * The contract's invariants, with nothing mounted: every projected conversation of `root` is the
- * same on both sides (bytes, times), every managed file of the store is valid, and mounting and
+ * same on both sides (bytes, times, modes), every managed file of the store is valid, mounting and
  * unmounting once more changes nothing outside <silo>/jpfs.
  */
 void fixture_check_at(struct fixture *fixture, const char *root, const char *file, int line);
