@@ -314,6 +314,12 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 			  jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;
 	r = jpfs_durable_path_locked(conversation, "", place);
 	ret->is_durable = r == 0;
+	/* A directory that jp is just filling is none to commit to. */
+	if (r == 0 && !jpfs_durable_is_whole_locked(conversation)) {
+		if (conversation->vanished_ms == 0)
+			conversation->vanished_ms = jpfs_now_ms();
+		ret->is_waiting = jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;
+	}
 	return r == -ENOENT ? 0 : r;
 }
 
