@@ -137,6 +137,9 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 	if (r >= 0)
 		r = jp_durable_put(&view->staging, conversation->id, entry->staged_name, parent,
 				   name, &is_displaced);
+	/* The durable directory went in between: it is waited for, like one that is gone already. */
+	if (r == -ENOENT)
+		r = -EAGAIN;
 	if (r == 0) {
 		displaced_name = is_displaced ? strdup(entry->staged_name) : NULL;
 		r = fstat(attempt->content->fd, &st) < 0 ? -errno : 0;
