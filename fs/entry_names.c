@@ -345,7 +345,7 @@ static int depart(struct jpfs_conversation *conversation, const char *path)
 		note = jpfs_note_find(conversation->doomed, path);
 		if (note != NULL)
 			note->is_moved = true;
-		jpfs_work_add(conversation, 4000);
+		jpfs_work_add(conversation, 0);
 	}
 	return r < 0 ? r : remove_from_workspace(conversation, path, 0);
 }

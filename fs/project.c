@@ -367,13 +367,15 @@ static int carry_out_doomed(struct jpfs_conversation *conversation, bool is_fina
 		const char *name;
 
 		next = note->next;
-		if (age < SETTLE_MS && !is_final) {
+		/* What was renamed has its bytes elsewhere: there is nothing to have second thoughts
+		 * about, and a program's temporary file should not be seen in the store. */
+		if (age < SETTLE_MS && !is_final && !note->is_moved) {
 			wait_at_most(wait_ms, SETTLE_MS - age + 10);
 			continue;
 		}
 		if (note->is_moved ? conversation->dirty != NULL
 				   : is_on_its_way(conversation, note->path)) {
-			wait_at_most(wait_ms, 500); /* its last version may still be on the way */
+			wait_at_most(wait_ms, 100); /* its last version may still be on the way */
 			continue;
 		}
 		if (jpfs_durable_path_locked(conversation, note->path, place) == 0) {

@@ -56,8 +56,16 @@ static inline int jp_run_suite(const char *name, CU_TestInfo tests[])
 		{.pName = name, .pTests = tests},
 		CU_SUITE_INFO_NULL,
 	};
+	const char *only = getenv("JPFS_TEST");
 	unsigned failures;
 
+	if (only != NULL) {
+		while (tests->pName != NULL && strcmp(tests->pName, only) != 0)
+			tests++;
+		if (tests->pName != NULL)
+			tests[1] = (CU_TestInfo)CU_TEST_INFO_NULL;
+		suites[0].pTests = tests;
+	}
 	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
 		return EXIT_FAILURE;
 	CU_basic_set_mode(CU_BRM_VERBOSE);
