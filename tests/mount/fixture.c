@@ -231,7 +231,8 @@ void fixture_mount_at(struct fixture *fixture, const char *root, const char *opt
 	(void)snprintf(notify, sizeof(notify), "--notify-fd=%d", ends[1]);
 	fixture->mounts[slot].pid = fork();
 	if (fixture->mounts[slot].pid == 0) {
-		int log = open(fixture->mounts[slot].log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+		int log = open(fixture->mounts[slot].log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND,
+			       0600);
 
 		(void)dup2(log, 1);
 		(void)dup2(log, 2);

@@ -14,7 +14,7 @@ static const char LIBRARY[] =
 	"cat > ../lib.sh <<'END'\n"
 	"f=$V/$X/metadata.json\n"
 	"new() { printf '{\\n  \"title\": \"%s\",\\n  \"last_activated_at\": \"2026-03-05 "
-	"19:31:45.7\"\\n}\\n' \"$1\" > ../new; }\n"
+	"19:31:46.7\"\\n}\\n' \"$1\" > ../new; }\n"
 	"stored() { cmp -s ../new \"$D/$X/metadata.json\"; }\n"
 	"alone() { [ \"$(ls -A \"$1/$X\" | tr '\\n' ' ')\" = 'base_config.json events.json "
 	"metadata.json ' ]; }\n"
