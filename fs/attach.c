@@ -29,7 +29,7 @@
 
 enum {
 	OPTIONS_BYTES_MAX = 4096, /* mount(2) takes a page */
-	UNMOUNTS_MAX = 100,       /* of one device: each may be bound to several places */
+	TURNS_MAX = 100,          /* of looking for a mount that is moved while it is looked for */
 };
 
 /* Options that mount(2) takes as a flag. Those that we always set cannot be taken back. */
@@ -222,6 +222,11 @@ static int refuse_place(const struct jpfs_mountinfo *before, const struct jpfs_m
 			count++;
 		}
 	}
+	/* Dead since its connection was closed; one that answers is another process's. */
+	if (count == 1 &&
+	    (faccessat(AT_FDCWD, found->mount_point, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	     errno != ENOTCONN))
+		count = 0;
 	r = count == 1 ? unmount(found->mount_point, true, NULL) : 0;
 	jp_error_remedy(error,
 			"something is changing the directories at this moment; see that "
@@ -235,7 +240,7 @@ static int refuse_place(const struct jpfs_mountinfo *before, const struct jpfs_m
 	return jp_error_set(error, -EXDEV,
 			    "%s: the mount landed elsewhere (%s); it is dead, and "
 			    "`fusermount3 -u` removes it",
-			    path, found != NULL ? found->mount_point : "it cannot be told where");
+			    path, count > 0 ? found->mount_point : "it cannot be told where");
 }
 
 int jpfs_attach(int directory_fd, const char *options, dev_t *ret_device, struct jp_error *error)
@@ -279,24 +284,51 @@ int jpfs_attach(int directory_fd, const char *options, dev_t *ret_device, struct
 	return TAKE_FD(device);
 }
 
-int jpfs_detach(dev_t device, bool lazy, struct jp_error *error)
+/* The mount with this device number at this place, or NULL. */
+static const struct jpfs_mount *find_at(const struct jpfs_mountinfo *info, const char *mount_point,
+					dev_t device)
+{
+	for (size_t i = info->count; i > 0; i--) {
+		const struct jpfs_mount *mount = &info->mounts[i - 1];
+
+		if (mount->device == device && jpfs_mount_is_jpfs(mount) &&
+		    strcmp(mount->mount_point, mount_point) == 0)
+			return mount;
+	}
+	return NULL;
+}
+
+/* The same filesystem in other places, as one look found them; whoever took them away was quicker. */
+static int unmount_bound(const struct jpfs_mountinfo *info, const struct jpfs_mount *first,
+			 bool lazy, struct jp_error *error)
+{
+	for (size_t i = info->count; i > 0; i--) {
+		const struct jpfs_mount *mount = &info->mounts[i - 1];
+		int r;
+
+		if (mount == first || mount->device != first->device || !jpfs_mount_is_jpfs(mount))
+			continue;
+		r = unmount(mount->mount_point, lazy, error);
+		if (r < 0 && r != -EINVAL && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
+int jpfs_detach(const char *mount_point, dev_t device, bool lazy, struct jp_error *error)
 {
 	int r = 0;
 
-	/* Each turn finds it anew: it may be moved, and gone with a mount that it was beneath. */
-	for (int turn = 0; turn < UNMOUNTS_MAX; turn++) {
+	/* Each turn looks anew: it may be moved meanwhile. */
+	for (int turn = 0; turn < TURNS_MAX; turn++) {
 		cleanup_mountinfo struct jpfs_mountinfo info = {0};
-		const struct jpfs_mount *mount = NULL;
+		const struct jpfs_mount *mount;
 
 		r = jpfs_mountinfo_read(&info);
 		if (r < 0)
 			return jp_error_set(error, r, "/proc/self/mountinfo: %s",
 					    strerrordesc_np(-r));
-		for (size_t i = info.count; i > 0 && mount == NULL; i--) {
-			if (info.mounts[i - 1].device == device &&
-			    jpfs_mount_is_jpfs(&info.mounts[i - 1]))
-				mount = &info.mounts[i - 1];
-		}
+		mount = find_at(&info, mount_point, device);
 		if (mount == NULL)
 			return 0;
 		if (jpfs_mountinfo_top(&info, mount->mount_point) != mount) {
@@ -305,8 +337,21 @@ int jpfs_detach(dev_t device, bool lazy, struct jp_error *error)
 					    mount->mount_point);
 		}
 		r = unmount(mount->mount_point, lazy, error);
-		if (r < 0 && r != -EINVAL && r != -ENOENT) /* those two: gone or moved meanwhile */
+		if (r == 0)
+			return unmount_bound(&info, mount, lazy, error);
+		if (r != -EINVAL && r != -ENOENT) /* those two: gone or moved meanwhile */
 			return r;
 	}
-	return r < 0 ? r : jp_error_set(error, -EBUSY, "it is mounted in too many places");
+	return r;
+}
+
+int jpfs_detach_from(int directory_fd, dev_t device, bool lazy, struct jp_error *error)
+{
+	char path[PATH_MAX];
+	int r = path_of(directory_fd, path);
+
+	if (r < 0)
+		return jp_error_set(error, r, "cannot tell where the mount is: %s",
+				    strerrordesc_np(-r));
+	return jpfs_detach(path, device, lazy, error);
 }

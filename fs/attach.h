@@ -41,10 +41,17 @@ must_check int jpfs_attach(int directory_fd, const char *options, dev_t *ret_dev
 			   struct jp_error *error);
 
 /*
- * Unmount the filesystem with this device number, wherever it is mounted by now: a worktree that
- * was moved took it along.
+ * Unmount the filesystem with this device number that is mounted on this place, and with it every
+ * other place that it is bound to. The number alone will not do: the kernel gives it to the next
+ * mount as soon as this one is gone, and that may be somebody else's, just being made.
  *
- * Shape:   lazy     detach at once, also while files are open (MNT_DETACH)
- * Returns: 0, also when it is mounted nowhere any more; -EBUSY in use and not lazy; others.
+ * Shape:   mount_point  as mountinfo has it now
+ *          lazy         detach at once, also while files are open (MNT_DETACH)
+ * Returns: 0, also when it is not mounted there any more; -EBUSY in use and not lazy; others.
  */
-must_check int jpfs_detach(dev_t device, bool lazy, struct jp_error *error);
+must_check int jpfs_detach(const char *mount_point, dev_t device, bool lazy,
+			   struct jp_error *error);
+
+/* The same for the mount on a directory opened before mounting: a worktree that was moved took it
+ * along. */
+must_check int jpfs_detach_from(int directory_fd, dev_t device, bool lazy, struct jp_error *error);

@@ -380,9 +380,7 @@ static int carry_out_doomed(struct jpfs_conversation *conversation, bool is_fina
 		}
 		if (jpfs_durable_path_locked(conversation, note->path, place) == 0) {
 			parent = jpfs_open_parent(view->silo->conversations_fd, place, &name);
-			if (parent >= 0 && jp_name_is_temporary(note->path))
-				r = jp_remove_tree(parent, name);
-			else if (parent >= 0 && note->is_moved)
+			if (parent >= 0 && (note->is_moved || jp_name_is_temporary(note->path)))
 				r = jp_remove_tree(parent, name);
 			else if (parent >= 0)
 				r = jp_keep_move(view->silo->trash_fd, conversation->id, parent,

@@ -126,7 +126,7 @@ static void became_empty(struct jpfs_connection *connection)
 	/* Two removals at once: the second one's answer waits for the detachment as well. */
 	pthread_mutex_lock(&session->detaching);
 	if (!atomic_load(&session->is_detached)) {
-		r = jpfs_detach(session->device, true, &error);
+		r = jpfs_detach_from(connection->view->workspace_fd, session->device, true, &error);
 		if (r < 0)
 			jpfs_view_fail(connection->view, error.remedy, "%s", error.message);
 		atomic_store(&session->is_detached, r == 0);
@@ -208,7 +208,7 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 	(void)snprintf(fd_path, sizeof(fd_path), "/dev/fd/%d", fd);
 	r = fuse_session_mount(session->fuse, fd_path) != 0 ? -EIO : start_thread(session);
 	if (r < 0) {
-		jp_ignore(jpfs_detach(session->device, true, NULL));
+		jp_ignore(jpfs_detach_from(daemon->view.workspace_fd, session->device, true, NULL));
 		free_session(session);
 		return jp_error_set(error, r, "%s: the mount cannot be served: %s",
 				    daemon->workspace->root_path, strerrordesc_np(-r));
@@ -383,7 +383,8 @@ static void end_sessions(struct daemon *daemon)
 		struct jp_error error = {0};
 
 		if (!atomic_load(&daemon->current->has_ended) &&
-		    jpfs_detach(daemon->current->device, true, &error) < 0)
+		    jpfs_detach_from(daemon->view.workspace_fd, daemon->current->device, true,
+				     &error) < 0)
 			jpfs_log(JPFS_LOG_WARNING, "%s; %s", error.message, error.remedy);
 		daemon->current->next = daemon->old;
 		daemon->old = daemon->current;

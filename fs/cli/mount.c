@@ -512,7 +512,7 @@ static int prepare(const struct request *request, struct jp_workspace *workspace
 	if (r == 0 && workspace->id[0] == '\0')
 		r = check_can_be_made(user_data, &error);
 	if (r == 0 && place.state == JPFS_PLACE_DEAD) {
-		r = jpfs_detach(place.device, true, &error);
+		r = jpfs_detach(place.mount_point, place.device, true, &error);
 		if (r == 0)
 			jpfs_tell("%s: its daemon was gone, mounting it anew", place.mount_point);
 	}

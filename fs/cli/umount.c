@@ -193,7 +193,7 @@ static int unmount_live(const struct jpfs_place *place, bool lazy)
 		return jpfs_fail(r, &error);
 	if (r < 0)
 		jpfs_tell("%s", error.message);
-	r = jpfs_detach(place->device, lazy, &error);
+	r = jpfs_detach(place->mount_point, place->device, lazy, &error);
 	if (r == -EBUSY)
 		explain_busy(place->mount_point, keeper.daemon, &error);
 	if (r < 0)
@@ -211,7 +211,7 @@ static int unmount_place(const struct jpfs_place *place, bool lazy)
 
 	if (place->state == JPFS_PLACE_MOUNTED)
 		return unmount_live(place, lazy);
-	r = jpfs_detach(place->device, true, &error);
+	r = jpfs_detach(place->mount_point, place->device, true, &error);
 	if (r < 0)
 		return jpfs_fail(r, &error);
 	jpfs_print("unmounted", "%s (its daemon was gone)", place->mount_point);

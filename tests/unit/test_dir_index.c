@@ -107,8 +107,8 @@ static void ten_thousand_are_found(void)
 	for (int i = 0; i < 10000; i++) {
 		char path[JP_CONVERSATION_PATH_BYTES];
 
-		all = all &&
-		      jp_dir_index_find(index, (uint64_t)(1700000000 + i * 7), path, NULL) == 0;
+		all = all && jp_dir_index_find(index, UINT64_C(1700000000) + (uint64_t)i * 7, path,
+					       NULL) == 0;
 	}
 	CU_ASSERT(all);
 	jp_dir_index_free(index);
