@@ -295,6 +295,22 @@ static void mounting_twice_says_so_and_is_fine(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* The kernel gives the device number of one that is gone to the next. */
+static void mounts_made_and_taken_away_at_once_leave_each_other_alone(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	STEP(&f,
+	     "one() { p=../many/$1; mkdir -p $p/.jp/conversations\n"
+	     "  sed \"s/abc12/many$1/\" .jp/.id > $p/.jp/.id; echo > $p/.jp/conversations/note\n"
+	     "  i=0; while [ $i -lt 20 ]; do i=$((i+1)); \"$J\" mount $p\n"
+	     "    test -s $p/.jp/conversations/.jpfs/status.json; \"$J\" umount $p; done\n"
+	     "  echo $1 >> ../done; }\n"
+	     "for n in 1 2 3 4 5 6; do one $n & done; wait; [ $(wc -l < ../done) = 6 ]");
+}
+
 static void unmounting_what_is_not_mounted_changes_nothing(void)
 {
 	cleanup_world struct fixture f;
@@ -529,6 +545,7 @@ int main(void)
 		TEST(mount_returns_when_files_can_be_used_and_umount_when_they_are_on_disk),
 		TEST(the_daemon_keeps_nothing_of_its_callers),
 		TEST(mounting_twice_says_so_and_is_fine),
+		TEST(mounts_made_and_taken_away_at_once_leave_each_other_alone),
 		TEST(unmounting_what_is_not_mounted_changes_nothing),
 		TEST(a_mount_in_use_says_by_whom_and_stays),
 		TEST(a_dead_mount_is_replaced_or_taken_away),
