@@ -69,3 +69,50 @@ int jp_keep_copy(int keep_fd, uint64_t id, int from_dirfd, const char *from_name
 {
 	return put(keep_fd, id, from_dirfd, from_name, as, false);
 }
+
+/* Whether an entry's name is a time and then `as`. */
+static bool is_named_as(const char *name, const char *as)
+{
+	const char *dot = strchr(name, '.');
+
+	dot = dot != NULL ? strchr(dot + 1, '.') : NULL; /* the seconds' fraction has one, too */
+	return dot != NULL && strcmp(dot + 1, as) == 0;
+}
+
+int jp_history_has(int keep_fd, uint64_t id, const char *as, int fd)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct stat wanted, st;
+	char place[32];
+	int place_fd;
+
+	(void)snprintf(place, sizeof(place), "%" PRIu64, id);
+	place_fd = jp_open_beneath(keep_fd, place, O_RDONLY | O_DIRECTORY, 0);
+	if (place_fd < 0)
+		return place_fd == -ENOENT ? 0 : place_fd;
+	dir = fdopendir(place_fd);
+	if (dir == NULL) {
+		jp_closep(&place_fd);
+		return -ENOMEM;
+	}
+	if (fstat(fd, &wanted) < 0)
+		return -errno;
+	for (;;) {
+		cleanup_close int kept = -EBADF;
+		struct dirent *entry;
+		int r;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (entry == NULL)
+			return -errno;
+		if (!is_named_as(entry->d_name, as) ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    st.st_size != wanted.st_size)
+			continue;
+		kept = jp_open_regular(dirfd(dir), entry->d_name, O_RDONLY);
+		r = kept < 0 ? 0 : jp_same_content(kept, fd);
+		if (r != 0)
+			return r;
+	}
+}

@@ -17,13 +17,19 @@
  * Move what is at a path into a keeping directory.
  *
  * Shape:   keep_fd         the history or trash directory
- *          from_dirfd      where it is; the same filesystem is quick, another one copies and
- * removes from_name       one component as              the name that it had in its conversation; a
- * '/' in it becomes '%' Returns: 0 it is there, and the directory is synced; -errno, then it is
- * still where it was.
+ *          from_dirfd      where it is; the same filesystem is quick, another one copies, removes
+ *          from_name       one component
+ *          as              the name that it had in its conversation; a '/' in it becomes '%'
+ * Returns: 0 it is there, and the directory is synced; -errno, then it is still where it was.
  */
 must_check int jp_keep_move(int keep_fd, uint64_t id, int from_dirfd, const char *from_name,
 			    const char *as);
+
+/*
+ * Whether a version of a file is kept there: byte for byte, under any time.
+ * Returns: 1, 0, -errno.
+ */
+must_check int jp_history_has(int keep_fd, uint64_t id, const char *as, int fd);
 
 /* Put a copy of a file or directory there, and leave the original where it is. */
 must_check int jp_keep_copy(int keep_fd, uint64_t id, int from_dirfd, const char *from_name,

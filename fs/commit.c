@@ -16,6 +16,7 @@
 #include "core/durable.h"
 #include "core/history.h"
 #include "core/metadata.h"
+#include "core/reconcile.h"
 #include "core/stream.h"
 #include "core/validity.h"
 #include "fs/log.h"
@@ -41,7 +42,9 @@ struct attempt {
 	bool is_late;    /* a later version has taken the name: history, or nothing */
 	bool is_shown;   /* the view leads to it */
 	bool is_managed_temporary;
-	int64_t age_ms; /* since the last write ended */
+	bool is_exclusive; /* made as git makes files */
+	bool was_draft;    /* what it takes the place of is one */
+	int64_t age_ms;    /* since the last write ended */
 };
 
 static void attempt_release(struct attempt *attempt)
@@ -67,6 +70,46 @@ int jpfs_version_is_contained(enum jp_managed managed, int old_fd, int new_fd)
 	if (managed == JP_EVENTS)
 		return jp_stream_contains(old_fd, new_fd);
 	return managed == JP_METADATA ? jp_metadata_is_earlier(old_fd, new_fd) : 0;
+}
+
+int jpfs_version_is_earlier(struct jpfs_conversation *conversation, enum jp_managed managed,
+			    int old_fd, int new_fd)
+{
+	int r = jp_same_content(old_fd, new_fd);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (managed == JP_METADATA)
+		return jp_metadata_is_earlier(old_fd, new_fd);
+	if (managed == JP_EVENTS) {
+		r = jp_stream_contains(old_fd, new_fd);
+		/* The same events in another spelling are neither earlier nor later. */
+		if (r == 1)
+			r = jp_stream_contains(new_fd, old_fd) == 0 ? 1 : 0;
+	}
+	if (r == 0 && conversation != NULL)
+		r = jp_history_has(conversation->view->silo->history_fd, conversation->id,
+				   jp_managed_name(managed), old_fd);
+	return r;
+}
+
+int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,
+		      int parent_fd, const char *name)
+{
+	const struct jp_silo *silo = conversation->view->silo;
+	cleanup_close int fd = jp_open_regular(parent_fd, name, O_RDONLY);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) == 0 && st.st_size == 0)
+		return 0; /* nothing is kept of nothing */
+	r = jp_history_has(silo->history_fd, conversation->id, jp_managed_name(managed), fd);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return jp_keep_copy(silo->history_fd, conversation->id, parent_fd, name,
+			    jp_managed_name(managed));
 }
 
 int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
@@ -102,10 +145,13 @@ void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *s
 	entry->home = JPFS_DURABLE;
 	entry->version_ino = st->st_ino;
 	entry->was_unseen = false;
+	entry->is_exclusive = false;
 	if (entry->managed != JP_UNMANAGED) {
 		jpfs_know_version_locked(conversation, entry->managed, st);
-		if (entry->is_linked)
+		if (entry->is_linked) {
 			conversation->drafts &= ~(1U << entry->managed);
+			conversation->removed_drafts &= ~(1U << entry->managed);
+		}
 	}
 	if (entry->opens == 0)
 		jpfs_content_unrefp(&entry->content);
@@ -173,7 +219,7 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 	struct jpfs_conversation *conversation = entry->conversation;
 	struct jpfs_view *view = conversation->view;
 	cleanup_unlock pthread_mutex_t *held = NULL;
-	cleanup_close int fd = -EBADF, parent = -EBADF;
+	cleanup_close int fd = -EBADF, parent = -EBADF, synced = -EBADF;
 	char temporary[NAME_MAX + 1], place[JPFS_PATH_BYTES];
 	const char *name;
 	struct stat st;
@@ -211,13 +257,19 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 		(void)jp_sys->unlinkat(view->workspace_fd, temporary, 0); /* staging still has it */
 		return r;
 	}
+	synced = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (synced < 0 || jp_sys->fsync(synced) < 0)
+		return -errno;
 	(void)jp_sys->unlinkat(view->staging.fd, entry->staged_name, 0); /* the workspace has it */
 	free(entry->staged_name);
 	entry->staged_name = NULL;
 	entry->home = JPFS_WORKSPACE;
 	entry->version_ino = st.st_ino;
-	if (entry->managed != JP_UNMANAGED && attempt->is_durable)
+	if (entry->managed != JP_UNMANAGED && attempt->is_durable) {
 		conversation->drafts |= 1U << entry->managed;
+		conversation->removed_drafts &= ~(1U << entry->managed);
+	}
+	entry->is_exclusive = false;
 	jpfs_note_remove(&conversation->added, entry->path);
 	/* Who has it open goes on with the file that has the name now; without memory for that, it is
 	 * opened again when it is needed. */
@@ -310,6 +362,10 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 	ret->is_late = entry->is_superseded;
 	ret->is_shown = entry->is_linked && conversation->in_view;
 	ret->is_managed_temporary = jp_name_is_managed_temporary(entry->path);
+	ret->is_exclusive = entry->is_exclusive;
+	ret->was_draft = entry->managed != JP_UNMANAGED &&
+			 ((conversation->drafts | conversation->removed_drafts) &
+			  (1U << entry->managed)) != 0;
 	ret->age_ms = jpfs_now_ms() - entry->ended_ms;
 	if (conversation->was_durable) /* still whole? */
 		jp_ignore(jpfs_durable_stat_locked(conversation, JP_EVENTS, &st));
@@ -347,6 +403,86 @@ static int commit_without_durable(struct jpfs_entry *entry, const struct attempt
 	return put_in_workspace(entry, attempt);
 }
 
+/* ---- drafts ---- */
+
+/* git writes base_config.json first, and events.json decides about both. */
+#define UNIT_MS 500
+
+/* Whether the stream that a base configuration belongs to is a draft: 1, 0; -EAGAIN it is not
+ * decided yet. */
+static int is_of_draft(struct jpfs_entry *entry, const struct attempt *attempt, bool may_wait)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	const struct jpfs_entry *events =
+		jpfs_entry_live_locked(conversation, jp_managed_name(JP_EVENTS));
+
+	if (may_wait &&
+	    (attempt->age_ms < UNIT_MS || (events != NULL && events->home == JPFS_STAGED)))
+		return -EAGAIN;
+	return (conversation->drafts & (1U << JP_EVENTS)) != 0;
+}
+
+static int decide(struct jpfs_entry *entry, const struct attempt *attempt, bool may_wait,
+		  enum jp_write *ret)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jp_write_facts facts = {
+		.is_valid = true,
+		.is_exclusive = attempt->is_exclusive,
+		.was_draft = attempt->was_draft,
+	};
+	cleanup_close int durable = -EBADF;
+	struct jp_base base;
+	int r = 0;
+
+	if (attempt->managed == JP_BASE_CONFIG)
+		r = is_of_draft(entry, attempt, may_wait);
+	facts.is_earlier = r == 1;
+	if (r >= 0) {
+		pthread_mutex_lock(&conversation->lock);
+		durable = jpfs_open_side_locked(conversation, true, entry->path);
+		pthread_mutex_unlock(&conversation->lock);
+	}
+	if (r == 0 && durable >= 0) {
+		r = jpfs_version_is_earlier(conversation, attempt->managed, attempt->content->fd,
+					    durable);
+		facts.is_earlier = r == 1;
+	}
+	if (r >= 0 && attempt->was_draft && jpfs_base_known(conversation, &base)) {
+		r = jpfs_base_is(&base.files[attempt->managed], attempt->content->fd);
+		facts.is_base = r == 1;
+	}
+	if (r >= 0)
+		*ret = jp_reconcile_write(&facts);
+	return r < 0 ? r : 0;
+}
+
+/* What both sides were is back: from now on the durable version is shown again. */
+static int end_draft(struct jpfs_entry *entry, const struct attempt *attempt)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct stat st;
+	int r;
+
+	if (!is_unchanged(entry, attempt))
+		return -EAGAIN;
+	conversation->drafts &= ~(1U << entry->managed);
+	conversation->removed_drafts &= ~(1U << entry->managed);
+	r = jpfs_durable_stat_locked(conversation, entry->managed, &st);
+	if (r < 0) {
+		conversation->drafts |= 1U << entry->managed;
+		return r == -ENOENT ? -EAGAIN : r;
+	}
+	entry->home = JPFS_DURABLE;
+	entry->version_ino = st.st_ino;
+	entry->is_exclusive = false;
+	jpfs_entry_unstage_locked(entry);
+	jpfs_work_add(conversation, 0);
+	return 0;
+}
+
 static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 {
 	__attribute__((cleanup(attempt_release))) struct attempt attempt = {0};
@@ -376,6 +512,21 @@ static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 		if (r == 0)
 			return attempt.is_shown ? put_in_workspace(entry, &attempt)
 						: keep_aside(entry, &attempt);
+	}
+	if (attempt.managed != JP_UNMANAGED && (attempt.is_exclusive || attempt.was_draft)) {
+		enum jp_write fate;
+
+		r = decide(entry, &attempt, !for_fsync && !force, &fate);
+		if (r < 0)
+			return r;
+		if (fate != JP_WRITE_COMMIT && for_fsync)
+			return sync_staged(&attempt);
+		if (fate != JP_WRITE_COMMIT && !attempt.is_shown)
+			return keep_aside(entry, &attempt);
+		if (fate == JP_WRITE_DRAFT)
+			return put_in_workspace(entry, &attempt);
+		if (fate == JP_WRITE_END)
+			return end_draft(entry, &attempt);
 	}
 	r = sync_staged(&attempt);
 	return r < 0 ? r : replace_durable(entry, &attempt);

@@ -25,13 +25,15 @@ struct pair {
 	enum jp_managed which;
 	bool is_durable, is_workspace; /* there, as a regular file */
 	bool is_same;
+	bool is_removed; /* the workspace had it when both were equal, and has it no more */
+	bool durable_is_base, workspace_is_base;
 	struct stat durable, workspace;
 };
 
 static const enum jp_managed METADATA_UNIT[] = {JP_METADATA};
 static const enum jp_managed STREAM_UNIT[] = {JP_BASE_CONFIG, JP_EVENTS};
 
-static int open_side(struct jpfs_conversation *conversation, bool durable, const char *name)
+int jpfs_open_side_locked(struct jpfs_conversation *conversation, bool durable, const char *name)
 {
 	char path[JPFS_PATH_BYTES];
 	int r = 0;
@@ -44,6 +46,25 @@ static int open_side(struct jpfs_conversation *conversation, bool durable, const
 		     : jp_open_regular(durable ? conversation->view->silo->conversations_fd
 					       : conversation->view->workspace_fd,
 				       path, O_RDONLY);
+}
+
+static int stat_side(struct jpfs_conversation *conversation, bool durable, enum jp_managed which,
+		     struct stat *ret, bool *ret_is_there)
+{
+	char path[JPFS_PATH_BYTES];
+	int r = 0;
+
+	if (durable)
+		r = jpfs_durable_path_locked(conversation, jp_managed_name(which), path);
+	else
+		jpfs_workspace_path(conversation, jp_managed_name(which), path);
+	if (r == 0)
+		r = jpfs_stat_beneath(durable ? conversation->view->silo->conversations_fd
+					      : conversation->view->workspace_fd,
+				      path, ret);
+	/* Anything else than a regular file is as good as absent: it is never taken in. */
+	*ret_is_there = r == 0 && S_ISREG(ret->st_mode);
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP ? 0 : r;
 }
 
 static int open_side_parent(struct jpfs_conversation *conversation, bool durable, const char *path,
@@ -64,35 +85,56 @@ static int open_side_parent(struct jpfs_conversation *conversation, bool durable
 					place, &name);
 }
 
-static int gather(struct jpfs_conversation *conversation, struct pair *pair)
+/* Compare by reading: both sides with each other, and each with what both were. */
+static int compare_bytes(struct jpfs_conversation *conversation, const struct jp_base_file *base,
+			 struct pair *pair)
 {
 	cleanup_close int durable = -EBADF, workspace = -EBADF;
-	const char *name = jp_managed_name(pair->which);
 	int r;
 
-	durable = open_side(conversation, true, name);
-	workspace = open_side(conversation, false, name);
-	/* Anything else than a regular file is as good as absent: it is never taken in. */
-	pair->is_durable = durable >= 0 && fstat(durable, &pair->durable) == 0;
-	pair->is_workspace = workspace >= 0 && fstat(workspace, &pair->workspace) == 0;
-	if (durable == -EMFILE || durable == -ENFILE || durable == -EIO)
-		return durable;
-	if (workspace == -EMFILE || workspace == -ENFILE || workspace == -EIO)
-		return workspace;
-	if (pair->is_durable != pair->is_workspace)
-		return 0;
-	if (!pair->is_durable) {
-		pair->is_same = true;
-		return 0;
-	}
-	if (pair->durable.st_size == pair->workspace.st_size &&
-	    jp_mtime_ns(&pair->durable) == jp_mtime_ns(&pair->workspace)) {
-		pair->is_same = true;
-		return 0;
-	}
+	durable = jpfs_open_side_locked(conversation, true, jp_managed_name(pair->which));
+	workspace = jpfs_open_side_locked(conversation, false, jp_managed_name(pair->which));
+	if (durable < 0 || workspace < 0)
+		return durable < 0 ? durable : workspace;
 	r = jp_same_content(durable, workspace);
 	pair->is_same = r == 1;
+	if (r == 0 && !pair->durable_is_base) {
+		r = jpfs_base_is(base, durable);
+		pair->durable_is_base = r == 1;
+	}
+	if (r >= 0 && !pair->is_same && !pair->workspace_is_base) {
+		r = jpfs_base_is(base, workspace);
+		pair->workspace_is_base = r == 1;
+	}
 	return r < 0 ? r : 0;
+}
+
+static int gather(struct jpfs_conversation *conversation, const struct jp_base_file *base,
+		  struct pair *pair)
+{
+	int r = stat_side(conversation, true, pair->which, &pair->durable, &pair->is_durable);
+
+	if (r == 0)
+		r = stat_side(conversation, false, pair->which, &pair->workspace,
+			      &pair->is_workspace);
+	if (r < 0)
+		return r;
+	if (pair->is_durable != pair->is_workspace) {
+		pair->is_removed = pair->is_durable && base->is_there;
+		pair->is_same = pair->is_removed; /* there is nothing to be compared */
+		return 0;
+	}
+	if (!pair->is_durable) {
+		pair->is_same = true;
+		pair->durable_is_base = pair->workspace_is_base = !base->is_there;
+		return 0;
+	}
+	/* As stat(2) described both when they were equal: not a byte is read. */
+	pair->durable_is_base = base->is_there && jp_stamp_matches(&base->durable, &pair->durable);
+	pair->workspace_is_base =
+		base->is_there && jp_stamp_matches(&base->workspace, &pair->workspace);
+	pair->is_same = pair->durable_is_base && pair->workspace_is_base;
+	return pair->is_same ? 0 : compare_bytes(conversation, base, pair);
 }
 
 static bool is_valid_side(struct jpfs_conversation *conversation, const struct pair *pairs,
@@ -101,12 +143,14 @@ static bool is_valid_side(struct jpfs_conversation *conversation, const struct p
 	for (size_t i = 0; i < count; i++) {
 		cleanup_close int fd = -EBADF;
 
+		if (!durable && pairs[i].is_removed)
+			continue;
 		if (!(durable ? pairs[i].is_durable : pairs[i].is_workspace)) {
 			if (pairs[i].which != JP_BASE_CONFIG)
 				return false;
 			continue;
 		}
-		fd = open_side(conversation, durable, jp_managed_name(pairs[i].which));
+		fd = jpfs_open_side_locked(conversation, durable, jp_managed_name(pairs[i].which));
 		if (fd < 0 || jp_validity_of_file(pairs[i].which, fd) != 1)
 			return false;
 	}
@@ -127,8 +171,7 @@ static int64_t newest(const struct pair *pairs, size_t count, bool durable)
 	return result;
 }
 
-/* Make the workspace's file durable; what it replaces is kept. */
-static int take_file(struct jpfs_conversation *conversation, const char *path)
+int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *path)
 {
 	struct jpfs_view *view = conversation->view;
 	cleanup_close int from = -EBADF, staged = -EBADF, parent = -EBADF;
@@ -137,7 +180,7 @@ static int take_file(struct jpfs_conversation *conversation, const char *path)
 	bool is_displaced = false;
 	int r;
 
-	from = open_side(conversation, false, path);
+	from = jpfs_open_side_locked(conversation, false, path);
 	if (from < 0)
 		return from;
 	parent = open_side_parent(conversation, true, path, &file_name);
@@ -174,27 +217,22 @@ static int retire_file(struct jpfs_conversation *conversation, enum jp_managed w
 			    name);
 }
 
-/* The workspace's version loses: keep a copy, unless the durable one contains it. */
-static int keep_loser(struct jpfs_conversation *conversation, const struct pair *pair)
+int jpfs_keep_loser_locked(struct jpfs_conversation *conversation, enum jp_managed which)
 {
-	const char *name = jp_managed_name(pair->which);
+	const char *name = jp_managed_name(which);
 	cleanup_close int durable = -EBADF, workspace = -EBADF, parent = -EBADF;
 
-	if (!pair->is_durable)
-		return retire_file(conversation, pair->which, false);
-	durable = open_side(conversation, true, name);
-	workspace = open_side(conversation, false, name);
-	if (durable >= 0 && workspace >= 0 &&
-	    jpfs_version_is_contained(pair->which, workspace, durable) == 1)
+	durable = jpfs_open_side_locked(conversation, true, name);
+	workspace = jpfs_open_side_locked(conversation, false, name);
+	if (workspace < 0)
+		return workspace == -ENOENT ? 0 : workspace;
+	if (durable >= 0 && jpfs_version_is_contained(which, workspace, durable) == 1)
 		return 0;
 	parent = open_side_parent(conversation, false, name, &name);
-	if (parent < 0)
-		return parent;
-	return jp_keep_copy(conversation->view->silo->history_fd, conversation->id, parent, name,
-			    name);
+	return parent < 0 ? parent : jpfs_keep_version(conversation, which, parent, name);
 }
 
-static int sync_durable(struct jpfs_conversation *conversation)
+int jpfs_sync_durable_locked(struct jpfs_conversation *conversation)
 {
 	cleanup_close int fd = -EBADF;
 	char path[JPFS_PATH_BYTES];
@@ -220,92 +258,121 @@ static int carry_out(struct jpfs_conversation *conversation, enum jp_outcome out
 		if (outcome == JP_DRAFT && pair->is_workspace && !pair->is_same)
 			conversation->drafts |= 1U << pair->which;
 		if (outcome == JP_PROJECT && pair->is_workspace && !pair->is_same)
-			r = keep_loser(conversation, pair);
+			r = pair->is_durable ? jpfs_keep_loser_locked(conversation, pair->which)
+					     : retire_file(conversation, pair->which, false);
 		if (outcome == JP_TAKE && pair->is_workspace && !pair->is_same)
-			r = take_file(conversation, jp_managed_name(pair->which));
-		if (outcome == JP_TAKE && !pair->is_workspace && pair->is_durable)
+			r = jpfs_take_file_locked(conversation, jp_managed_name(pair->which));
+		if (outcome == JP_TAKE && !pair->is_workspace && pair->is_durable &&
+		    !pair->is_removed)
 			r = retire_file(conversation, pair->which, true);
 	}
-	return r == 0 && outcome == JP_TAKE ? sync_durable(conversation) : r;
+	return r == 0 && outcome == JP_TAKE ? jpfs_sync_durable_locked(conversation) : r;
 }
 
-/* Which side is earlier by its content. A stream with another base configuration is neither. */
-static int compare_content(struct jpfs_conversation *conversation, const struct pair *pairs,
-			   size_t count, struct jp_unit_facts *facts)
+/* Which side is earlier by what it contains. */
+static int compare_content(struct jpfs_conversation *conversation, enum jp_managed which,
+			   struct jp_unit_facts *facts)
 {
-	const struct pair *last = &pairs[count - 1]; /* metadata.json, or events.json */
 	cleanup_close int durable = -EBADF, workspace = -EBADF;
 	int r;
 
-	if (!facts->durable.is_valid || !facts->workspace.is_valid ||
-	    (count > 1 && !pairs[0].is_same))
+	if (!facts->durable.is_valid || !facts->workspace.is_valid)
 		return 0;
-	durable = open_side(conversation, true, jp_managed_name(last->which));
-	workspace = open_side(conversation, false, jp_managed_name(last->which));
+	durable = jpfs_open_side_locked(conversation, true, jp_managed_name(which));
+	workspace = jpfs_open_side_locked(conversation, false, jp_managed_name(which));
+	if (durable == -ENOENT || workspace == -ENOENT)
+		return 0; /* hidden here */
 	if (durable < 0 || workspace < 0)
 		return durable < 0 ? durable : workspace;
-	r = jpfs_version_is_contained(last->which, workspace, durable);
+	r = jpfs_version_is_earlier(conversation, which, workspace, durable);
 	facts->workspace.is_earlier = r == 1;
 	if (r == 0) {
-		r = jpfs_version_is_contained(last->which, durable, workspace);
+		r = jpfs_version_is_earlier(NULL, which, durable, workspace);
 		facts->durable.is_earlier = r == 1;
 	}
 	return r < 0 ? r : 0;
 }
 
-/* `decided` is what the stream's content decided for the metadata too, or JP_NOTHING; the stream
- * itself fills it. */
-static int converge_unit(struct jpfs_conversation *conversation, bool is_archived,
-			 const enum jp_managed *unit, size_t count, enum jp_outcome *decided)
+/* What is known of a unit's files, put together. */
+static int gather_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
+		       struct pair *pairs, size_t count, struct jp_unit_facts *facts)
 {
-	struct jp_unit_facts facts = {.is_same = true, .is_archived = is_archived};
-	struct pair pairs[2] = {0};
-	enum jp_outcome outcome;
-	int r = 0;
+	facts->durable.is_base = facts->workspace.is_base = true;
+	for (size_t i = 0; i < count; i++) {
+		const struct jp_base_file *file = &base->files[pairs[i].which];
+		int r = gather(conversation, file, &pairs[i]);
 
-	for (size_t i = 0; i < count && r == 0; i++) {
-		pairs[i].which = unit[i];
-		r = gather(conversation, &pairs[i]);
-		facts.is_same = facts.is_same && pairs[i].is_same;
-		facts.durable.is_there = facts.durable.is_there || pairs[i].is_durable;
-		facts.workspace.is_there = facts.workspace.is_there || pairs[i].is_workspace;
-	}
-	if (r < 0)
-		return r;
-	if (!facts.is_same) {
-		facts.durable.is_valid = is_valid_side(conversation, pairs, count, true);
-		facts.workspace.is_valid = is_valid_side(conversation, pairs, count, false);
-		facts.durable.mtime_ns = newest(pairs, count, true);
-		facts.workspace.mtime_ns = newest(pairs, count, false);
-		r = compare_content(conversation, pairs, count, &facts);
 		if (r < 0)
 			return r;
+		facts->has_base = facts->has_base || file->is_there;
+		facts->is_same = facts->is_same && pairs[i].is_same;
+		facts->durable.is_there = facts->durable.is_there || pairs[i].is_durable;
+		facts->workspace.is_there = facts->workspace.is_there || pairs[i].is_workspace;
+		facts->durable.is_base =
+			facts->durable.is_base && (pairs[i].durable_is_base || pairs[i].is_removed);
+		facts->workspace.is_base = facts->workspace.is_base &&
+					   (pairs[i].workspace_is_base || pairs[i].is_removed);
 	}
-	outcome = jp_reconcile(&facts);
-	if (count > 1 && jp_reconcile_is_by_content(&facts))
-		*decided = outcome;
-	else if (count == 1 && *decided != JP_NOTHING && outcome != JP_NOTHING &&
-		 facts.durable.is_valid && facts.workspace.is_valid)
-		outcome = *decided;
-	r = carry_out(conversation, outcome, pairs, count);
-	/* What stands now is known; where the bytes are the same, so is the projection as it is. */
-	for (size_t i = 0; i < count && r == 0; i++) {
-		cleanup_close int fd = open_side(conversation, true, jp_managed_name(unit[i]));
-		struct stat st;
+	if (facts->is_same)
+		return 0;
+	facts->durable.is_valid = is_valid_side(conversation, pairs, count, true);
+	facts->workspace.is_valid = is_valid_side(conversation, pairs, count, false);
+	facts->durable.mtime_ns = newest(pairs, count, true);
+	facts->workspace.mtime_ns = newest(pairs, count, false);
+	return compare_content(conversation, pairs[count - 1].which, facts);
+}
 
-		if (fd < 0 || fstat(fd, &st) < 0)
+/* What stands now is known; where the bytes are the same, so is the projection as it is. */
+static void remember(struct jpfs_conversation *conversation, const struct pair *pairs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		enum jp_managed which = pairs[i].which;
+		struct stat st;
+		bool is_there;
+
+		if (pairs[i].is_removed)
+			conversation->hidden |= 1U << which;
+		if (stat_side(conversation, true, which, &st, &is_there) < 0 || !is_there)
 			continue;
-		jpfs_know_version_locked(conversation, unit[i], &st);
+		jpfs_know_version_locked(conversation, which, &st);
 		if (pairs[i].is_same && pairs[i].is_workspace)
-			conversation->same[unit[i]] = (struct jpfs_version){
+			conversation->same[which] = (struct jpfs_version){
 				pairs[i].workspace.st_ino,
 				jp_mtime_ns(&pairs[i].workspace),
 				pairs[i].workspace.st_size,
 			};
 	}
-	if (r == 0 && outcome != JP_NOTHING)
+}
+
+/* `decided` is what the stream's content decided for the metadata too, or JP_NOTHING; the stream
+ * itself fills it. */
+static int converge_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
+			 bool is_archived, const enum jp_managed *unit, size_t count,
+			 enum jp_outcome *decided)
+{
+	struct jp_unit_facts facts = {.is_same = true, .is_archived = is_archived};
+	struct pair pairs[2] = {0};
+	enum jp_outcome outcome;
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		pairs[i].which = unit[i];
+	r = gather_unit(conversation, base, pairs, count, &facts);
+	if (r < 0)
+		return r;
+	outcome = jp_reconcile(&facts);
+	if (count > 1 && !facts.has_base && jp_reconcile_is_by_content(&facts))
+		*decided = outcome;
+	else if (count == 1 && *decided != JP_NOTHING && outcome != JP_NOTHING &&
+		 facts.durable.is_valid && facts.workspace.is_valid)
+		outcome = *decided;
+	r = carry_out(conversation, outcome, pairs, count);
+	if (r < 0)
+		return r;
+	remember(conversation, pairs, count);
+	if (outcome != JP_NOTHING)
 		jpfs_work_add(conversation, 0);
-	return r;
+	return 0;
 }
 
 /* ---- unmanaged files ---- */
@@ -339,8 +406,8 @@ static int take_tree(struct jpfs_conversation *conversation, const char *path)
 /* The durable file is newer: the workspace gets it, unless the bytes are the same. */
 static int project_newer(struct jpfs_conversation *conversation, const char *path)
 {
-	cleanup_close int durable = open_side(conversation, true, path);
-	cleanup_close int workspace = open_side(conversation, false, path);
+	cleanup_close int durable = jpfs_open_side_locked(conversation, true, path);
+	cleanup_close int workspace = jpfs_open_side_locked(conversation, false, path);
 	cleanup_close int parent = -EBADF;
 	const char *name;
 	int r;
@@ -397,14 +464,14 @@ static int converge_unmanaged(struct jpfs_conversation *conversation, const char
 			r = converge_unmanaged(conversation, path, depth + 1);
 		else if (S_ISREG(workspace.st_mode) && S_ISREG(durable.st_mode) &&
 			 jp_mtime_ns(&workspace) > jp_mtime_ns(&durable)) {
-			cleanup_close int first = open_side(conversation, true, path);
-			cleanup_close int second = open_side(conversation, false, path);
+			cleanup_close int first = jpfs_open_side_locked(conversation, true, path);
+			cleanup_close int second = jpfs_open_side_locked(conversation, false, path);
 
 			r = first < 0    ? first
 			    : second < 0 ? second
 					 : jp_same_content(first, second);
 			if (r >= 0)
-				r = r == 1 ? 0 : take_file(conversation, path);
+				r = r == 1 ? 0 : jpfs_take_file_locked(conversation, path);
 		} else if (S_ISREG(workspace.st_mode) && S_ISREG(durable.st_mode) &&
 			   jp_mtime_ns(&workspace) < jp_mtime_ns(&durable) &&
 			   !conversation->may_repair && !is_recent(&durable)) {
@@ -420,6 +487,7 @@ int jpfs_converge_locked(struct jpfs_conversation *conversation)
 	struct jpfs_view *view = conversation->view;
 	char path[JP_CONVERSATION_PATH_BYTES];
 	enum jp_outcome decided = JP_NOTHING;
+	struct jp_base base;
 	bool is_archived;
 	int r;
 
@@ -434,8 +502,9 @@ int jpfs_converge_locked(struct jpfs_conversation *conversation)
 	if (r < 0)
 		return r;
 	is_archived = is_archived || conversation->is_archived;
-	r = converge_unit(conversation, is_archived, STREAM_UNIT, 2, &decided);
+	(void)jpfs_base_known(conversation, &base);
+	r = converge_unit(conversation, &base, is_archived, STREAM_UNIT, 2, &decided);
 	if (r == 0)
-		r = converge_unit(conversation, is_archived, METADATA_UNIT, 1, &decided);
+		r = converge_unit(conversation, &base, is_archived, METADATA_UNIT, 1, &decided);
 	return r < 0 ? r : converge_unmanaged(conversation, "", 0);
 }

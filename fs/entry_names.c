@@ -81,24 +81,16 @@ static void leave_staged(struct jpfs_entry *entry)
 
 static int hide_managed(struct jpfs_conversation *conversation, struct jpfs_entry *entry)
 {
-	struct jpfs_view *view = conversation->view;
 	unsigned bit = 1U << entry->managed;
 
 	if ((conversation->drafts & bit) != 0 && entry->home == JPFS_WORKSPACE) {
-		cleanup_close int parent = -EBADF;
-		char place[JPFS_PATH_BYTES];
-		const char *name;
-		int r;
-
 		/* A draft exists only here. */
-		jpfs_workspace_path(conversation, entry->path, place);
-		parent = jpfs_open_parent(view->workspace_fd, place, &name);
-		r = parent < 0 ? parent
-			       : jp_keep_copy(view->silo->history_fd, conversation->id, parent,
-					      name, entry->path);
+		int r = jpfs_keep_loser_locked(conversation, entry->managed);
+
 		if (r < 0)
 			return r;
 	}
+	conversation->removed_drafts |= conversation->drafts & bit;
 	conversation->drafts &= ~bit;
 	conversation->hidden |= bit;
 	leave_staged(entry);

@@ -166,9 +166,11 @@ static bool drop_if_same(struct jpfs_entry *entry)
 		return false;
 	entry->home = JPFS_DURABLE;
 	entry->version_ino = durable.st_ino;
+	entry->is_exclusive = false;
 	if (entry->managed != JP_UNMANAGED) {
 		jpfs_know_version_locked(conversation, entry->managed, &durable);
 		conversation->drafts &= ~(1U << entry->managed);
+		conversation->removed_drafts &= ~(1U << entry->managed);
 	}
 	jpfs_entry_unstage_locked(entry);
 	jpfs_work_add(conversation, 0); /* the workspace may not have it */

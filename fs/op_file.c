@@ -109,8 +109,11 @@ static int create_inside(const struct jpfs_inner_place *place, mode_t mode, int 
 		jpfs_object_unref(&entry->object);
 		return -EEXIST;
 	}
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		r = jpfs_entry_create_locked(place->conversation, place->path, mode, &entry);
+		if (r == 0)
+			entry->is_exclusive = (flags & O_EXCL) != 0;
+	}
 	if (r == 0)
 		*ret = &entry->object;
 	return r;

@@ -97,12 +97,29 @@ static bool is_own_name(const char *name)
 	return strncmp(name, "user.jpfs.", 10) == 0;
 }
 
+/* The two commands that end a draft, for programs that meet it through the mount. */
+static int end_draft(struct jpfs_object *object, const char *value, size_t size)
+{
+	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
+
+	if (conversation == NULL)
+		return -EOPNOTSUPP;
+	if (size == 6 && memcmp(value, "commit", 6) == 0)
+		return jpfs_draft_commit(conversation);
+	if (size == 7 && memcmp(value, "discard", 7) == 0)
+		return jpfs_draft_discard(conversation);
+	return -EINVAL;
+}
+
 static int set_value(struct jpfs_view *view, struct jpfs_object *object, const char *name,
 		     const char *value, size_t size, int flags)
 {
 	__attribute__((cleanup(places_release))) struct places places = {-EBADF, -EBADF, "", ""};
-	int r = is_own_name(name) ? -EPERM : open_places(view, object, &places);
+	int r;
 
+	if (strcmp(name, JPFS_XATTR_DRAFT) == 0)
+		return view->is_read_only ? -EROFS : end_draft(object, value, size);
+	r = is_own_name(name) ? -EPERM : open_places(view, object, &places);
 	if (r < 0)
 		return r;
 	if (setxattr(places.path, name, value, size, flags) < 0)

@@ -271,6 +271,7 @@ static void take_out(struct jpfs_conversation *conversation)
 			jpfs_entry_orphan_locked(entry);
 	}
 	jpfs_view_drop(conversation);
+	jp_ignore(jp_base_forget(conversation->view->base, conversation->id)); /* only knowledge */
 	jpfs_work_add(conversation, 0); /* what was closed and not yet stored still will be */
 }
 

@@ -161,6 +161,24 @@ static void restore_time(const struct jpfs_conversation *conversation, int direc
 	(void)utimensat(directory_fd, "", times, AT_EMPTY_PATH); /* only a time */
 }
 
+/* What jp replaced directly in the store, or a draft that has ended: the workspace may have the last
+ * copy of it. */
+static int keep_replaced(struct jpfs_conversation *conversation, const char *path, int parent,
+			 const char *name, int new_fd)
+{
+	enum jp_managed managed = jp_managed_from_name(path);
+	cleanup_close int old = -EBADF;
+	int r;
+
+	if (managed == JP_UNMANAGED)
+		return 0;
+	old = jp_open_regular(parent, name, O_RDONLY);
+	if (old < 0)
+		return old == -ENOENT ? 0 : old;
+	r = jpfs_version_is_contained(managed, old, new_fd);
+	return r == 1 ? 0 : jpfs_keep_version(conversation, managed, parent, name);
+}
+
 static int project_bytes(struct jpfs_conversation *conversation, const char *path, struct job *job)
 {
 	struct jpfs_view *view = conversation->view;
@@ -187,6 +205,8 @@ static int project_bytes(struct jpfs_conversation *conversation, const char *pat
 		r = parent = open_workspace_parent(conversation, path, &name);
 	if (r >= 0 && fstat(parent, &before) < 0)
 		r = -errno;
+	if (r >= 0 && job->has_target)
+		r = keep_replaced(conversation, path, parent, name, job->source_fd);
 	if (r >= 0)
 		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno
 											  : 0;
@@ -516,6 +536,8 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	r = carry_out_doomed(conversation, is_final, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
 	drop_pins(conversation);
+	r = jpfs_base_note(conversation);
+	failure = failure == 0 ? r : failure;
 	if (failure < 0)
 		jpfs_view_fail(
 			view,

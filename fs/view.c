@@ -288,6 +288,10 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 		r = jp_staging_open(silo, &view->staging);
 	if (r == 0)
 		r = mark_first_use(view);
+	/* Without it, more is read and less is known; nothing is lost. */
+	if (r == 0 &&
+	    jp_base_open(silo->workspaces_fd, workspace->root_fd, read_only, &view->base) < 0)
+		jpfs_log(JPFS_LOG_WARNING, "%s/jpfs/workspaces cannot be used", silo->path);
 	return r;
 }
 
@@ -332,6 +336,15 @@ static void expect_more(struct jpfs_view *view, uint64_t id)
 	jpfs_object_unref(&conversation->object);
 }
 
+static bool is_in_view(uint64_t id, void *closure)
+{
+	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_conversation *conversation = jpfs_view_find(closure, id);
+
+	object = conversation != NULL ? &conversation->object : NULL;
+	return conversation != NULL;
+}
+
 int jpfs_view_load(struct jpfs_view *view, bool is_return)
 {
 	struct jp_index_entry *entries;
@@ -361,6 +374,9 @@ int jpfs_view_load(struct jpfs_view *view, bool is_return)
 			r = 0; /* still there from before a detachment */
 	}
 	jp_index_entries_free(entries, count);
+	/* What the workspace has no more was taken out of it. */
+	if (r == 0 && !view->is_read_only)
+		r = jp_base_forget_others(view->base, is_in_view, view);
 	return r;
 }
 
@@ -376,6 +392,7 @@ void jpfs_view_close(struct jpfs_view *view)
 		}
 		free(all);
 	}
+	jp_base_close(view->base);
 	jp_dir_index_free(view->durable_index);
 	if (view->staging.fd >= 0)
 		jp_staging_close(&view->staging);

@@ -26,6 +26,7 @@
  *     view->table           the trees of objects, the list of errors; a leaf
  *     work->lock            the queue; a leaf
  *     the index's own lock  (core/dir_index.c); a leaf
+ *     the base record's     (core/base_record.c); a leaf
  * Bytes are copied, compared and synced under none of them, with two exceptions that wait only for
  * themselves: the first write to a file copies it under its conversation's lock, and so does a
  * write itself, so that a commit sees either all of it or nothing.
@@ -33,6 +34,7 @@
 #pragma once
 
 #include "core/base/cleanup.h"
+#include "core/base_record.h"
 #include "core/dir_index.h"
 #include "core/managed.h"
 #include "core/silo.h"
@@ -92,6 +94,7 @@ struct jpfs_entry {
 	bool is_shared;      /* STAGED: another name may lead to the same inode; copy to write */
 	bool times_were_set; /* STAGED: somebody asked for these times */
 	bool was_unseen;     /* created over a durable file that the view does not show */
+	bool is_exclusive;   /* created with O_EXCL, as git does it, and not committed since */
 	bool is_dirty;       /* in conversation->dirty, which holds a reference */
 	bool is_superseded;  /* a later version has its name: it may go to history only */
 	bool was_synced;     /* STAGED: fsync'ed since the last change */
@@ -129,13 +132,14 @@ struct jpfs_conversation {
 	bool is_reconciled;
 	int reconcile_failure; /* why not, and until it has succeeded nothing else is done */
 	int64_t reconcile_retry_ms;
-	bool was_durable;       /* a durable copy has been seen */
-	bool may_repair;        /* the durable copy has been in pieces for long: make it whole */
-	uint64_t writes;        /* how often a file was about to change */
-	uint64_t pass;          /* of commits */
-	unsigned hidden;        /* bits of enum jp_managed: removed or not yet made here */
-	unsigned drafts;        /* bits: the workspace's version is what this view shows */
-	unsigned durable_files; /* bits: the durable copy has, or last had, these */
+	bool was_durable;        /* a durable copy has been seen */
+	bool may_repair;         /* the durable copy has been in pieces for long: make it whole */
+	uint64_t writes;         /* how often a file was about to change */
+	uint64_t pass;           /* of commits */
+	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
+	unsigned drafts;         /* bits: the workspace's version is what this view shows */
+	unsigned removed_drafts; /* bits: drafts, until it is decided what takes their place */
+	unsigned durable_files;  /* bits: the durable copy has, or last had, these */
 	struct jpfs_version known[JP_MANAGED_COUNT]; /* durable versions last accepted */
 	struct jpfs_version same[JP_MANAGED_COUNT];  /* projected versions with a known one's bytes,
 						      * whatever the times say */
@@ -180,7 +184,8 @@ struct jpfs_view {
 	struct jp_silo *silo;
 	struct jp_staging staging;
 	struct jp_dir_index *durable_index;
-	int workspace_fd; /* the real .jp/conversations; replaced in place by dup3 */
+	struct jp_base_record *base; /* NULL: it could not be opened, and nothing is known */
+	int workspace_fd;            /* the real .jp/conversations; replaced in place by dup3 */
 	bool is_read_only, list_control;
 	bool silo_is_gone; /* and it was said; protected by follow */
 	mode_t umask;      /* of whoever mounted, for directories that nobody asked for by mode */
@@ -340,6 +345,32 @@ void jpfs_notes_free(struct jpfs_note **notes);
 bool jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation);
 
 must_check int jpfs_converge_locked(struct jpfs_conversation *conversation);
+/* Make the workspace's version of a file durable; what it replaces is kept. */
+must_check int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *path);
+must_check int jpfs_sync_durable_locked(struct jpfs_conversation *conversation);
+/* Open a file of one side. A new descriptor or -errno. */
+must_check int jpfs_open_side_locked(struct jpfs_conversation *conversation, bool durable,
+				     const char *path);
+/* The workspace's version of a file is about to go: keep it, unless the durable one contains it. */
+must_check int jpfs_keep_loser_locked(struct jpfs_conversation *conversation,
+				      enum jp_managed which);
+
+/* ---- base.c: what both sides last had in common ---- */
+
+/* Note it for each unit that is in step now. */
+must_check int jpfs_base_note(struct jpfs_conversation *conversation);
+/* What is known of a conversation; false: nothing. */
+bool jpfs_base_known(struct jpfs_conversation *conversation, struct jp_base *ret);
+/* Whether a file has the bytes that both sides had: 1, 0, -errno. */
+must_check int jpfs_base_is(const struct jp_base_file *file, int fd);
+
+/* ---- draft.c: ending a draft on purpose ---- */
+
+/* Make all drafts of a conversation durable: -EBADMSG one is not what jp accepts, -ENOENT there is
+ * none. */
+must_check int jpfs_draft_commit(struct jpfs_conversation *conversation);
+/* Show the durable versions again; what they do not contain is kept. -ENOENT there is none. */
+must_check int jpfs_draft_discard(struct jpfs_conversation *conversation);
 
 /* ---- entry.c: finding, describing and reading what is in a conversation ---- */
 
@@ -413,6 +444,13 @@ must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
 /* Whether the old version of a managed file has nothing that the new one does not have: 1, 0 (also
  * when nobody can tell), -errno. */
 must_check int jpfs_version_is_contained(enum jp_managed managed, int old_fd, int new_fd);
+/* Whether the old version comes before the new one: it is contained and has less, or the new one
+ * has replaced it once. Same results. */
+must_check int jpfs_version_is_earlier(struct jpfs_conversation *conversation,
+				       enum jp_managed managed, int old_fd, int new_fd);
+/* Keep a copy of a version, of which `parent` has the name, unless that was done before. */
+must_check int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,
+				 int parent_fd, const char *name);
 /* The version that was replaced lies in staging under `name`: keep it (managed: in history;
  * unmanaged and never seen here: in the trash) or drop it. */
 must_check int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,

@@ -22,5 +22,7 @@ enum jpfs_exit {
 #define JPFS_STATUS_NAME "status.json"
 
 /* Extended attributes of a conversation directory. */
-#define JPFS_XATTR_ID "user.jpfs.id"             /* decimal digits */
+#define JPFS_XATTR_ID "user.jpfs.id" /* decimal digits */
+/* Written to, it ends the conversation's drafts: "commit" or "discard". It has no value. */
+#define JPFS_XATTR_DRAFT "user.jpfs.draft"
 #define JPFS_XATTR_PRESENCE "user.jpfs.presence" /* "projected" or "workspace-only" */

@@ -1,0 +1,418 @@
+/* The record of what both sides last had in common: a log of checked lines. See base_record.h. */
+#include "core/base_record.h"
+
+#include "core/base/io.h"
+#include "core/base/sys.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <xxhash.h>
+
+#define HEADER "jpfs base 1\n"
+/* 100,000 conversations are 40 MB; more than this is not one of ours. */
+#define FILE_BYTES_MAX (256 * 1024 * 1024)
+#define LINE_BYTES 768
+/* Lines that no longer count before the file is written anew. */
+#define STALE_LINES_MAX 1000
+
+struct known {
+	uint64_t id;
+	bool is_forgotten;
+	struct jp_base base;
+};
+
+struct jp_base_record {
+	pthread_mutex_t lock; /* a leaf */
+	int directory_fd;     /* owned */
+	int fd;               /* O_APPEND; owned; -EBADF when read-only */
+	char name[128];
+	/* protected by lock from here on */
+	struct known *items; /* by ID */
+	size_t count, room;
+	size_t lines; /* in the file */
+	bool is_unsynced;
+};
+
+/* ---- stamps ---- */
+
+static int64_t ctime_ns(const struct stat *st)
+{
+	return (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}
+
+struct jp_stamp jp_stamp_of(const struct stat *st, bool with_ctime)
+{
+	return (struct jp_stamp){st->st_ino, (uint64_t)st->st_size, jp_mtime_ns(st),
+				 with_ctime ? ctime_ns(st) : 0};
+}
+
+bool jp_stamp_matches(const struct jp_stamp *stamp, const struct stat *st)
+{
+	return stamp->ino == st->st_ino && stamp->size == (uint64_t)st->st_size &&
+	       stamp->mtime_ns == jp_mtime_ns(st) &&
+	       (stamp->ctime_ns == 0 || stamp->ctime_ns == ctime_ns(st));
+}
+
+/* ---- lines ---- */
+
+static size_t format_line(const struct known *known, char line[LINE_BYTES])
+{
+	size_t used = (size_t)snprintf(line, LINE_BYTES, "%" PRIu64, known->id);
+
+	if (known->is_forgotten)
+		used += (size_t)snprintf(line + used, LINE_BYTES - used, " forgotten");
+	for (int i = 0; i < JP_MANAGED_COUNT && !known->is_forgotten; i++) {
+		const struct jp_base_file *file = &known->base.files[i];
+		const struct jp_stamp *d = &file->durable, *w = &file->workspace;
+
+		if (!file->is_there) {
+			used += (size_t)snprintf(line + used, LINE_BYTES - used, " -");
+			continue;
+		}
+		used += (size_t)snprintf(
+			line + used, LINE_BYTES - used,
+			" %" PRIu64 ":%" PRIx64 ":%" PRIx64 ":%" PRIu64 ":%" PRIu64 ":%" PRId64
+			":%" PRIu64 ":%" PRIu64 ":%" PRId64 ":%" PRId64,
+			file->content.size, file->content.high, file->content.low, d->ino, d->size,
+			d->mtime_ns, w->ino, w->size, w->mtime_ns, w->ctime_ns);
+	}
+	used += (size_t)snprintf(line + used, LINE_BYTES - used, " =%016" PRIx64 "\n",
+				 (uint64_t)XXH3_64bits(line, used));
+	return used;
+}
+
+/* A number and the character after it. */
+static bool take_number(const char **text, int base, char after, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(*text, &end, base);
+	if (end == *text || errno != 0 || *end != after)
+		return false;
+	*text = end + 1;
+	return true;
+}
+
+static bool take_file(const char **text, struct jp_base_file *ret)
+{
+	struct jp_stamp *d = &ret->durable, *w = &ret->workspace;
+	uint64_t durable_time, workspace_time, changed;
+
+	if (strncmp(*text, "- ", 2) == 0) {
+		*text += 2;
+		return true;
+	}
+	if (!take_number(text, 10, ':', &ret->content.size) ||
+	    !take_number(text, 16, ':', &ret->content.high) ||
+	    !take_number(text, 16, ':', &ret->content.low) ||
+	    !take_number(text, 10, ':', &d->ino) || !take_number(text, 10, ':', &d->size) ||
+	    !take_number(text, 10, ':', &durable_time) || !take_number(text, 10, ':', &w->ino) ||
+	    !take_number(text, 10, ':', &w->size) || !take_number(text, 10, ':', &workspace_time) ||
+	    !take_number(text, 10, ' ', &changed))
+		return false;
+	ret->is_there = true;
+	/* Times before 1970 are negative; strtoull takes the sign and wraps, and this undoes it. */
+	d->mtime_ns = (int64_t)durable_time;
+	w->mtime_ns = (int64_t)workspace_time;
+	w->ctime_ns = (int64_t)changed;
+	return true;
+}
+
+/* `line` ends where its final LF was. */
+static bool parse_line(const char *line, size_t size, struct known *ret)
+{
+	const char *text = line, *check = size > 18 ? line + size - 17 : NULL;
+	uint64_t sum;
+
+	*ret = (struct known){0};
+	if (check == NULL || check[0] != '=' || check[-1] != ' ')
+		return false;
+	text = check + 1;
+	if (!take_number(&text, 16, '\0', &sum) ||
+	    sum != XXH3_64bits(line, (size_t)(check - 1 - line)))
+		return false;
+	text = line;
+	if (!take_number(&text, 10, ' ', &ret->id))
+		return false;
+	if (strncmp(text, "forgotten ", 10) == 0) {
+		ret->is_forgotten = true;
+		return true;
+	}
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if (!take_file(&text, &ret->base.files[i]))
+			return false;
+	}
+	return text == check;
+}
+
+/* ---- in memory ---- */
+
+/* Where an ID is, or would be. */
+static size_t find(const struct jp_base_record *record, uint64_t id)
+{
+	size_t low = 0, high = record->count;
+
+	/* Most come in order: at mounting, and the newest conversation is the one that grows. */
+	if (high > 0 && record->items[high - 1].id < id)
+		return high;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (record->items[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int insert(struct jp_base_record *record, const struct known *known)
+{
+	size_t at = find(record, known->id);
+
+	if (at < record->count && record->items[at].id == known->id) {
+		record->items[at] = *known;
+		return 0;
+	}
+	if (record->count == record->room) {
+		size_t more = record->room == 0 ? 64 : record->room * 2;
+		struct known *grown = reallocarray(record->items, more, sizeof(*grown));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		record->items = grown;
+		record->room = more;
+	}
+	memmove(&record->items[at + 1], &record->items[at],
+		(record->count - at) * sizeof(*record->items));
+	record->items[at] = *known;
+	record->count++;
+	return 0;
+}
+
+/* ---- the file ---- */
+
+static int write_anew(struct jp_base_record *record)
+{
+	cleanup_free char *text = malloc(sizeof(HEADER) + record->count * LINE_BYTES);
+	size_t used = sizeof(HEADER) - 1, lines = 0;
+	int fd, r;
+
+	if (text == NULL)
+		return -ENOMEM;
+	memcpy(text, HEADER, used);
+	for (size_t i = 0; i < record->count; i++) {
+		if (record->items[i].is_forgotten)
+			continue;
+		used += format_line(&record->items[i], text + used);
+		lines++;
+	}
+	r = jp_replace_file(record->directory_fd, record->name, text, used, 0600);
+	if (r < 0)
+		return r;
+	fd = openat(record->directory_fd, record->name,
+		    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	jp_closep(&record->fd);
+	record->fd = fd;
+	record->lines = lines;
+	record->is_unsynced = false;
+	return 0;
+}
+
+/* Lines are put together in a buffer of their own, and the file is written by one write each. */
+static int append(struct jp_base_record *record, const struct known *known)
+{
+	char line[LINE_BYTES];
+	size_t size = format_line(known, line);
+	ssize_t n;
+
+	if (record->fd < 0)
+		return 0;
+	n = write(record->fd, line, size);
+	if (n < 0)
+		return -errno;
+	record->is_unsynced = true;
+	record->lines++;
+	if ((size_t)n == size)
+		return 0;
+	/* Half a line would spoil the next one, too. */
+	return write_anew(record);
+}
+
+/* Returns whether all of it was as it should be. */
+static bool parse(struct jp_base_record *record, char *text, size_t size)
+{
+	char *line = text + sizeof(HEADER) - 1, *end = text + size;
+	bool is_whole = true;
+
+	if (size < sizeof(HEADER) - 1 || memcmp(text, HEADER, sizeof(HEADER) - 1) != 0)
+		return false;
+	while (line < end) {
+		char *stop = memchr(line, '\n', (size_t)(end - line));
+		struct known known;
+
+		if (stop == NULL)
+			return false;
+		*stop = '\0';
+		if (!parse_line(line, (size_t)(stop - line), &known) || insert(record, &known) < 0)
+			is_whole = false;
+		record->lines++;
+		line = stop + 1;
+	}
+	return is_whole;
+}
+
+static int make_name(struct jp_base_record *record, int root_fd)
+{
+	struct statx stx;
+
+	if (statx(root_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &stx) < 0)
+		return -errno;
+	(void)snprintf(
+		record->name, sizeof(record->name), "%jx-%jx-%jx.base",
+		(uintmax_t)makedev(stx.stx_dev_major, stx.stx_dev_minor), (uintmax_t)stx.stx_ino,
+		(stx.stx_mask & STATX_BTIME) == 0
+			? (uintmax_t)0
+			: (uintmax_t)stx.stx_btime.tv_sec * 1000000000U + stx.stx_btime.tv_nsec);
+	return 0;
+}
+
+static int load(struct jp_base_record *record, bool read_only)
+{
+	cleanup_free char *text = NULL;
+	bool is_whole = false;
+	size_t size;
+	int r;
+
+	r = jp_read_file(record->directory_fd, record->name, FILE_BYTES_MAX, &text, &size);
+	if (r == 0)
+		is_whole = parse(record, text, size);
+	else if (r == -ENOMEM || r == -EACCES || r == -EIO)
+		return r;
+	if (read_only)
+		return 0;
+	if (!is_whole || record->lines > 2 * record->count + STALE_LINES_MAX)
+		return write_anew(record);
+	record->fd = openat(record->directory_fd, record->name,
+			    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	return record->fd < 0 ? -errno : 0;
+}
+
+int jp_base_open(int workspaces_fd, int root_fd, bool read_only, struct jp_base_record **ret_record)
+{
+	struct jp_base_record *record = calloc(1, sizeof(*record));
+	int r;
+
+	if (record == NULL)
+		return -ENOMEM;
+	record->fd = -EBADF;
+	pthread_mutex_init(&record->lock, NULL);
+	record->directory_fd = jp_open_beneath(workspaces_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	r = record->directory_fd < 0 ? record->directory_fd : make_name(record, root_fd);
+	if (r == 0)
+		r = load(record, read_only);
+	if (r < 0) {
+		jp_base_close(record);
+		return r;
+	}
+	*ret_record = record;
+	return 0;
+}
+
+void jp_base_close(struct jp_base_record *record)
+{
+	if (record == NULL)
+		return;
+	jp_closep(&record->fd);
+	jp_closep(&record->directory_fd);
+	pthread_mutex_destroy(&record->lock);
+	free(record->items);
+	free(record);
+}
+
+int jp_base_find(struct jp_base_record *record, uint64_t id, struct jp_base *ret)
+{
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	size_t at;
+
+	if (record == NULL)
+		return -ENOENT;
+	held = jp_lock(&record->lock);
+	at = find(record, id);
+	if (at == record->count || record->items[at].id != id || record->items[at].is_forgotten)
+		return -ENOENT;
+	*ret = record->items[at].base;
+	return 0;
+}
+
+int jp_base_put(struct jp_base_record *record, uint64_t id, const struct jp_base *base)
+{
+	const struct known known = {.id = id, .base = *base};
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	int r;
+
+	if (record == NULL)
+		return 0;
+	held = jp_lock(&record->lock);
+	r = insert(record, &known);
+	return r < 0 ? r : append(record, &known);
+}
+
+int jp_base_forget(struct jp_base_record *record, uint64_t id)
+{
+	const struct known known = {.id = id, .is_forgotten = true};
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	size_t at;
+
+	if (record == NULL)
+		return 0;
+	held = jp_lock(&record->lock);
+	at = find(record, id);
+	if (at == record->count || record->items[at].id != id || record->items[at].is_forgotten)
+		return 0;
+	record->items[at] = known;
+	return append(record, &known);
+}
+
+int jp_base_forget_others(struct jp_base_record *record, bool (*keep)(uint64_t id, void *closure),
+			  void *closure)
+{
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	int r = 0;
+
+	if (record == NULL)
+		return 0;
+	held = jp_lock(&record->lock);
+	for (size_t i = 0; i < record->count && r == 0; i++) {
+		const struct known known = {.id = record->items[i].id, .is_forgotten = true};
+
+		if (record->items[i].is_forgotten || keep(known.id, closure))
+			continue;
+		record->items[i] = known;
+		r = append(record, &known);
+	}
+	return r;
+}
+
+int jp_base_sync(struct jp_base_record *record)
+{
+	cleanup_unlock pthread_mutex_t *held = NULL;
+
+	if (record == NULL)
+		return 0;
+	held = jp_lock(&record->lock);
+	if (record->fd < 0 || !record->is_unsynced)
+		return 0;
+	if (record->lines > 2 * record->count + STALE_LINES_MAX)
+		return write_anew(record);
+	if (jp_sys->fsync(record->fd) < 0)
+		return -errno;
+	record->is_unsynced = false;
+	return 0;
+}

@@ -1,0 +1,180 @@
+/*
+ * What both sides last had in common, as the view learns it.
+ *
+ * It is noted when a conversation has come to rest: nothing is written, nothing waits, and the
+ * workspace's files are projections of the durable ones. A unit that is a draft keeps what was
+ * noted before it became one; so does a file that is hidden here. That is how the next mount can
+ * tell a draft from an edit, and a removed file from one that a checkout has not brought yet.
+ */
+#include "core/base/io.h"
+#include "fs/view.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+bool jpfs_base_known(struct jpfs_conversation *conversation, struct jp_base *ret)
+{
+	*ret = (struct jp_base){0};
+	return jp_base_find(conversation->view->base, conversation->id, ret) == 0;
+}
+
+int jpfs_base_is(const struct jp_base_file *file, int fd)
+{
+	struct jp_content_id content;
+	struct stat st;
+	int r;
+
+	if (!file->is_there)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if ((uint64_t)st.st_size != file->content.size)
+		return 0;
+	r = jp_content_id_of_file(fd, &content);
+	return r < 0 ? r : jp_content_id_equals(&content, &file->content);
+}
+
+/* What one look at a conversation found. */
+struct findings {
+	struct jp_base base;
+	bool is_changed[JP_MANAGED_COUNT]; /* the content is to be read */
+	int fds[JP_MANAGED_COUNT];         /* durable files to read it from; owned */
+	bool is_new;                       /* something is to be noted */
+};
+
+static void findings_release(struct findings *findings)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++)
+		jp_closep(&findings->fds[i]);
+}
+
+#define cleanup_findings __attribute__((cleanup(findings_release)))
+
+/* Look at one file: 1 in step, 0 not. */
+static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed which,
+			const struct jp_base_file *old, struct findings *findings)
+{
+	struct jp_base_file *file = &findings->base.files[which];
+	char path[JPFS_PATH_BYTES];
+	struct stat durable, workspace;
+	bool is_durable, is_workspace;
+
+	*file = *old;
+	if ((conversation->hidden & (1U << which)) != 0)
+		return 1;
+	is_durable = jpfs_durable_stat_locked(conversation, which, &durable) == 0;
+	jpfs_workspace_path(conversation, jp_managed_name(which), path);
+	is_workspace = jpfs_stat_beneath(conversation->view->workspace_fd, path, &workspace) == 0;
+	if (is_durable != is_workspace)
+		return 0;
+	if (!is_durable) {
+		*file = (struct jp_base_file){0};
+		return 1;
+	}
+	if (!S_ISREG(workspace.st_mode) || workspace.st_size != durable.st_size ||
+	    (jp_mtime_ns(&workspace) != jp_mtime_ns(&durable) &&
+	     !jpfs_version_matches(&conversation->same[which], &workspace)))
+		return 0;
+	if (old->is_there && jp_stamp_matches(&old->durable, &durable) &&
+	    jp_stamp_matches(&old->workspace, &workspace))
+		return 1;
+	file->is_there = true;
+	file->durable = jp_stamp_of(&durable, false);
+	file->workspace = jp_stamp_of(&workspace, true);
+	findings->is_changed[which] = true;
+	return 1;
+}
+
+static bool is_at_rest(struct jpfs_conversation *conversation)
+{
+	return conversation->in_view && conversation->is_reconciled && conversation->was_durable &&
+	       conversation->vanished_ms == 0 && conversation->dirty == NULL &&
+	       !conversation->view->is_read_only;
+}
+
+/* The units: the stream, and the metadata. */
+static const unsigned UNITS[] = {1U << JP_BASE_CONFIG | 1U << JP_EVENTS, 1U << JP_METADATA};
+
+/* Find what can be noted; false when there is nothing. */
+static bool look(struct jpfs_conversation *conversation, struct findings *ret)
+{
+	struct jp_base old;
+
+	*ret = (struct findings){.fds = {-EBADF, -EBADF, -EBADF}};
+	if (conversation->view->base == NULL || !is_at_rest(conversation))
+		return false;
+	(void)jpfs_base_known(conversation, &old);
+	for (size_t u = 0; u < sizeof(UNITS) / sizeof(UNITS[0]); u++) {
+		bool is_in_step = (conversation->drafts & UNITS[u]) == 0;
+
+		for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+			if ((UNITS[u] & (1U << i)) != 0 && is_in_step)
+				is_in_step = look_at_file(conversation, (enum jp_managed)i,
+							  &old.files[i], ret) == 1;
+		}
+		for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+			if ((UNITS[u] & (1U << i)) == 0)
+				continue;
+			if (!is_in_step) {
+				ret->base.files[i] = old.files[i];
+				ret->is_changed[i] = false;
+			}
+			ret->is_new = ret->is_new || ret->is_changed[i] ||
+				      ret->base.files[i].is_there != old.files[i].is_there;
+		}
+	}
+	return ret->is_new;
+}
+
+static bool are_equal(const struct findings *a, const struct findings *b)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		const struct jp_base_file *x = &a->base.files[i], *y = &b->base.files[i];
+
+		if (a->is_changed[i] != b->is_changed[i] || x->is_there != y->is_there ||
+		    memcmp(&x->durable, &y->durable, sizeof(x->durable)) != 0 ||
+		    memcmp(&x->workspace, &y->workspace, sizeof(x->workspace)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static int open_changed(struct jpfs_conversation *conversation, struct findings *findings)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if (!findings->is_changed[i])
+			continue;
+		findings->fds[i] = jpfs_open_side_locked(conversation, true,
+							 jp_managed_name((enum jp_managed)i));
+		if (findings->fds[i] < 0)
+			return findings->fds[i];
+	}
+	return 0;
+}
+
+int jpfs_base_note(struct jpfs_conversation *conversation)
+{
+	cleanup_findings struct findings before, after = {.fds = {-EBADF, -EBADF, -EBADF}};
+	bool is_found;
+	int r = 0;
+
+	pthread_mutex_lock(&conversation->lock);
+	is_found = look(conversation, &before);
+	if (is_found)
+		r = open_changed(conversation, &before);
+	pthread_mutex_unlock(&conversation->lock);
+	if (!is_found || r < 0)
+		return r == -ENOENT ? 0 : r; /* gone meanwhile: it is looked at again then */
+	/* Read with no lock held, and noted only if nothing has moved meanwhile. */
+	for (int i = 0; i < JP_MANAGED_COUNT && r == 0; i++) {
+		if (before.is_changed[i])
+			r = jp_content_id_of_file(before.fds[i], &before.base.files[i].content);
+	}
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&conversation->lock);
+	if (look(conversation, &after) && are_equal(&before, &after))
+		r = jp_base_put(conversation->view->base, conversation->id, &before.base);
+	pthread_mutex_unlock(&conversation->lock);
+	return r;
+}
