@@ -81,6 +81,138 @@ static void archived_ones_take_no_part_in_the_rule_of_times(void)
 	}
 }
 
+/* Each row with the times before, after and equal, archived or not where that does not matter. */
+static void each_row_decides_whatever_the_times_say(void)
+{
+	static const struct {
+		enum jp_row row;
+		enum jp_outcome outcome;
+		struct jp_unit_facts facts;
+	} rows[] = {
+		{JP_ROW_ABSENT, JP_NOTHING, {.has_base = true}},
+		{JP_ROW_INCOMPLETE, JP_PROJECT, {.durable = {.is_there = true}}},
+		{JP_ROW_REMOVED, JP_HIDE, {.durable = {.is_there = true}, .has_base = true}},
+		{JP_ROW_NOT_DURABLE, JP_TAKE, {.workspace = {.is_there = true}}},
+		{JP_ROW_NOT_DURABLE, JP_TAKE, {.workspace = {.is_there = true}, .has_base = true}},
+		{JP_ROW_SAME,
+		 JP_NOTHING,
+		 {.durable = {true, true}, .workspace = {true, true}, .is_same = true}},
+		/* What is not valid is the same row with and without B, also when it is B. */
+		{JP_ROW_WORKSPACE_INVALID,
+		 JP_DRAFT,
+		 {.durable = {true, true}, .workspace = {true, false}}},
+		{JP_ROW_WORKSPACE_INVALID,
+		 JP_DRAFT,
+		 {.durable = {true, true}, .workspace = {true, .is_base = true}, .has_base = true}},
+		{JP_ROW_DURABLE_INVALID,
+		 JP_TAKE,
+		 {.durable = {true, false}, .workspace = {true, true}}},
+		{JP_ROW_DURABLE_INVALID,
+		 JP_TAKE,
+		 {.durable = {true, false},
+		  .workspace = {true, true, .is_base = true},
+		  .has_base = true}},
+		{JP_ROW_WORKSPACE_IS_BASE,
+		 JP_PROJECT,
+		 {.durable = {true, true},
+		  .workspace = {true, true, .is_base = true},
+		  .has_base = true}},
+		/* B goes before what they contain: the store was trimmed, or went on. */
+		{JP_ROW_WORKSPACE_IS_BASE,
+		 JP_PROJECT,
+		 {.durable = {true, true, .is_earlier = true},
+		  .workspace = {true, true, .is_base = true},
+		  .has_base = true}},
+		{JP_ROW_WORKSPACE_IS_BASE,
+		 JP_PROJECT,
+		 {.durable = {true, true},
+		  .workspace = {true, true, .is_earlier = true, .is_base = true},
+		  .has_base = true}},
+		{JP_ROW_WORKSPACE_EARLIER,
+		 JP_PROJECT,
+		 {.durable = {true, true}, .workspace = {true, true, .is_earlier = true}}},
+		{JP_ROW_WENT_BACK,
+		 JP_DRAFT,
+		 {.durable = {true, true},
+		  .workspace = {true, true, .is_earlier = true},
+		  .has_base = true}},
+		{JP_ROW_WENT_BACK,
+		 JP_DRAFT,
+		 {.durable = {true, true, .is_base = true},
+		  .workspace = {true, true, .is_earlier = true},
+		  .has_base = true}},
+		{JP_ROW_DURABLE_EARLIER,
+		 JP_TAKE,
+		 {.durable = {true, true, .is_earlier = true}, .workspace = {true, true}}},
+		{JP_ROW_DURABLE_EARLIER,
+		 JP_TAKE,
+		 {.durable = {true, true, .is_earlier = true},
+		  .workspace = {true, true},
+		  .has_base = true}},
+		{JP_ROW_DURABLE_IS_BASE,
+		 JP_TAKE,
+		 {.durable = {true, true, .is_base = true},
+		  .workspace = {true, true},
+		  .has_base = true}},
+		/* Without B, a version is nobody's base. */
+		{JP_ROW_DURABLE_EARLIER,
+		 JP_TAKE,
+		 {.durable = {true, true, .is_earlier = true},
+		  .workspace = {true, true, .is_base = true}}},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		for (size_t t = 0; t < 2 * COUNT_OF(TIMES); t++) {
+			struct jp_unit_facts facts = rows[i].facts;
+
+			facts.durable.mtime_ns = TIMES[t / 2][0];
+			facts.workspace.mtime_ns = TIMES[t / 2][1];
+			facts.is_archived = t % 2 == 1;
+			CHECK(jp_reconcile_row(&facts) == rows[i].row, "row %zu, times %zu", i, t);
+			CHECK(jp_reconcile(&facts) == rows[i].outcome, "row %zu, times %zu", i, t);
+		}
+	}
+	for (int row = 0; row < JP_ROW_COUNT; row++)
+		CHECK(jp_row_reason((enum jp_row)row) != NULL, "row %d", row);
+}
+
+static void when_both_were_changed_the_base_says_nothing(void)
+{
+	for (size_t i = 0; i < COUNT_OF(TIMES); i++) {
+		struct jp_unit_facts facts = both(TIMES[i]);
+
+		facts.has_base = true;
+		CHECK(jp_reconcile(&facts) == (facts.workspace.mtime_ns > facts.durable.mtime_ns
+						       ? JP_TAKE
+						       : JP_PROJECT),
+		      "times %zu", i);
+		facts.is_archived = true;
+		CHECK(jp_reconcile(&facts) == JP_PROJECT, "archived, times %zu", i);
+	}
+}
+
+static void every_kind_of_write_has_its_fate(void)
+{
+	for (unsigned bits = 0; bits < 32; bits++) {
+		const struct jp_write_facts facts = {
+			.is_valid = (bits & 1) != 0,
+			.is_exclusive = (bits & 2) != 0,
+			.was_draft = (bits & 4) != 0,
+			.is_earlier = (bits & 8) != 0,
+			.is_base = (bits & 16) != 0,
+		};
+		enum jp_write expected = JP_WRITE_COMMIT;
+
+		if ((bits & 8) != 0 && (bits & 6) != 0)
+			expected = JP_WRITE_DRAFT;
+		if ((bits & 20) == 20)
+			expected = JP_WRITE_END;
+		if ((bits & 1) == 0)
+			expected = JP_WRITE_DRAFT;
+		CHECK(jp_reconcile_write(&facts) == expected, "bits %#x", bits);
+	}
+}
+
 static void otherwise_the_newer_wins_and_a_tie_goes_to_the_durable_side(void)
 {
 	static const enum jp_outcome expected[] = {JP_TAKE, JP_PROJECT, JP_PROJECT};
@@ -105,6 +237,9 @@ int main(void)
 		TEST(what_jp_would_reject_never_wins_over_what_it_accepts),
 		TEST(an_earlier_version_loses_also_when_it_is_newer),
 		TEST(archived_ones_take_no_part_in_the_rule_of_times),
+		TEST(each_row_decides_whatever_the_times_say),
+		TEST(when_both_were_changed_the_base_says_nothing),
+		TEST(every_kind_of_write_has_its_fate),
 		TEST(otherwise_the_newer_wins_and_a_tie_goes_to_the_durable_side),
 		CU_TEST_INFO_NULL,
 	};

@@ -1,0 +1,308 @@
+/*
+ * Drafts: what one worktree shows and the store does not take. Semantics, sections 5 and 8, with
+ * real git, mounted and unmounted, and with a second worktree that must never go back.
+ */
+#include "tests/mount/fixture.h"
+
+struct two {
+	struct fixture f;
+	char other[300];
+};
+
+static void two_end(struct two *two)
+{
+	fixture_end(&two->f);
+}
+#define cleanup_two __attribute__((cleanup(two_end)))
+
+/*
+ * For every script, with `. ../lib.sh`: the file $e (events) and $m (metadata) of the first
+ * conversation; `append TEXT [FILE]`, `cut N` (leave N events), `drafts N [ROOT]` (so many are
+ * named), `has TEXT FILE`, `clean` (git sees nothing), `quiet` (nothing is pending).
+ */
+static const char LIBRARY[] =
+	"cat > ../lib.sh <<'END'\n"
+	"e=$V/$X/events.json; m=$V/$X/metadata.json; DE=$D/$X/events.json; WE=$WV/$X/events.json\n"
+	"append() { python3 - \"$1\" \"${2-$e}\" <<'E'\n"
+	"import json, sys\n"
+	"events = json.load(open(sys.argv[2]))\n"
+	"events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
+	"               'content': sys.argv[1]})\n"
+	"with open(sys.argv[2], 'w') as file:\n"
+	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
+	"E\n"
+	"}\n"
+	"cut() { python3 - \"$1\" \"${2-$e}\" <<'E'\n"
+	"import json, sys\n"
+	"events = json.load(open(sys.argv[2]))[:int(sys.argv[1])]\n"
+	"with open(sys.argv[2], 'w') as file:\n"
+	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
+	"E\n"
+	"}\n"
+	"drafts() { [ \"$(\"$J\" status --json \"${2-$P}\" | python3 -c 'import json, sys\n"
+	"print(len(json.load(sys.stdin)[0][\"conversations\"][\"drafts\"]))')\" = $1 ]; }\n"
+	"has() { grep -q \"$1\" \"$2\"; }\n"
+	"same() { cmp -s \"$1\" \"$2\"; }\n"
+	"clean() { git -C \"${1-$P}\" status --porcelain > ../status\n"
+	"  [ ! -s ../status ] || fail \"git sees: $(cat ../status)\"; }\n"
+	"quiet() { \"$J\" status --json \"${1-$P}\" | python3 -c 'import json, sys\n"
+	"p = json.load(sys.stdin)[0][\"pending\"]; sys.exit(p[\"commits\"] + p[\"projections\"] > "
+	"0)'\n"
+	"}\n"
+	"decide() { python3 -c 'import os, sys; os.setxattr(sys.argv[1], \"user.jpfs.draft\",\n"
+	"  sys.argv[2].encode())' \"${2-$V/$X}\" $1; }\n"
+	"END\n";
+
+/* Two commits: `older` has the conversation with two events, main has one more. */
+static bool begin(struct two *two)
+{
+	if (!fixture_begin(&two->f))
+		return false;
+	(void)snprintf(two->other, sizeof(two->other), "%.255s/wt", two->f.base);
+	STEP(&two->f, LIBRARY);
+	STEP(&two->f, ". ../lib.sh; git branch older; append 'the third'; git commit -qam two");
+	fixture_mount(&two->f);
+	STEP(&two->f, ". ../lib.sh; until_ok test -d \"$D/" THIRD "\"; until_ok quiet");
+	return true;
+}
+
+static bool begin_both(struct two *two)
+{
+	if (!begin(two))
+		return false;
+	STEP(&two->f, "git worktree add -q -b side \"$W\"");
+	fixture_mount_at(&two->f, two->other, "");
+	STEP(&two->f, ". ../lib.sh; until_ok quiet \"$W\"");
+	return true;
+}
+
+static void switching_to_an_older_branch_takes_no_turn_from_others(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin_both(&t))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; git switch -q older; clean; has 'the third' \"$e\" && fail shown\n"
+	     "until_ok drafts 1; drafts 0 \"$W\"; clean; has 'the third' \"$e\" && fail shown\n"
+	     "has 'the third' \"$DE\"; has 'the third' \"$WE\"; clean \"$W\"");
+	/* The others go on meanwhile. */
+	STEP(&t.f, ". ../lib.sh; append 'the fourth' \"$WE\"; until_ok has 'the fourth' \"$DE\"\n"
+		   "has 'the third' \"$e\" && fail 'the draft went'; clean; drafts 1");
+	/* What both were is back, so the draft has ended and the store's version is shown. */
+	STEP(&t.f,
+	     ". ../lib.sh; git switch -q main; until_ok drafts 0; until_ok has 'the fourth' "
+	     "\"$e\"\n"
+	     "has 'the third' \"$DE\"; has 'the fourth' \"$DE\"; has 'the fourth' \"$WE\"\n"
+	     "[ -z \"$(ls \"$S/jpfs/history\")\" ] || fail \"kept: $(find \"$S/jpfs/history\")\"");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+	fixture_check_at(&t.f, t.other, __FILE__, __LINE__);
+}
+
+static void switching_back_and_forth_changes_nothing(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; cp -a \"$D/$X\" ../kept\n"
+	     "for i in 1 2 3; do git switch -q older; clean; git switch -q main; clean; done\n"
+	     "until_ok drafts 0; has 'the third' \"$e\"; git switch -q older; until_ok drafts 1\n"
+	     "git switch -q main; until_ok drafts 0; clean; has 'the third' \"$e\"\n"
+	     "until_ok quiet; diff -r \"$D/$X\" ../kept; [ -z \"$(ls \"$S/jpfs/history\")\" ]");
+	fixture_umount(&t.f);
+	STEP(&t.f, ". ../lib.sh; clean; diff -r \"$D/$X\" ../kept");
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void a_switch_while_unmounted_is_a_draft_too(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin_both(&t))
+		return;
+	fixture_umount(&t.f);
+	STEP(&t.f, "git switch -q older");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; has 'the third' \"$e\" && fail shown; until_ok drafts 1; clean\n"
+		   "has 'the third' \"$DE\"; has 'the third' \"$WE\"\n"
+		   "append 'the fourth' \"$WE\"; until_ok has 'the fourth' \"$DE\"");
+	/* It is one still after another mount, and one of its own. */
+	fixture_umount(&t.f);
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; has 'the third' \"$e\" && fail shown; until_ok drafts 1; clean");
+	fixture_umount(&t.f);
+	STEP(&t.f,
+	     ". ../lib.sh; has 'the third' \"$e\" && fail 'unmounting ended it'\n"
+	     "git switch -q main; has 'the third' \"$e\"; has 'the fourth' \"$e\" && fail; :");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; until_ok has 'the fourth' \"$e\"; until_ok quiet; drafts 0\n"
+		   "[ -z \"$(ls \"$S/jpfs/history\")\" ]");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void a_trim_is_durable_at_once_mounted_and_a_draft_unmounted(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; append 'the fourth'; until_ok has 'the fourth' \"$DE\"; cut 3\n"
+		   "until_ok same \"$e\" \"$DE\"; has 'the third' \"$DE\"; drafts 0\n"
+		   "grep -rq 'the fourth' \"$S/jpfs/history\"; until_ok quiet");
+	fixture_umount(&t.f);
+	STEP(&t.f, ". ../lib.sh; cut 2");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; has 'the third' \"$e\" && fail shown; until_ok drafts 1\n"
+		   "has 'the third' \"$DE\"");
+	fixture_umount(&t.f);
+	fixture_mount(&t.f);
+	STEP(&t.f,
+	     ". ../lib.sh; has 'the third' \"$e\" && fail shown; until_ok drafts 1\n"
+	     /* Continued, it goes another way: what it left is kept. */
+	     "append 'another third'; until_ok has 'another third' \"$DE\"; until_ok drafts 0\n"
+	     "has 'the third' \"$DE\" && fail; grep -rq 'the third' \"$S/jpfs/history\"");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void a_draft_is_committed_or_discarded_on_purpose(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; git switch -q older; until_ok drafts 1; decide discard; drafts 0\n"
+	     "has 'the third' \"$e\"; has 'the third' \"$DE\"; until_ok quiet\n"
+	     "[ -z \"$(ls \"$S/jpfs/history\")\" ] # it was an earlier one\n"
+	     "decide discard && fail 'there is none'; decide commit && fail 'there is none'\n"
+	     "git checkout -q \"$e\"; until_ok drafts 1; has 'the third' \"$e\" && fail shown\n"
+	     "decide commit; drafts 0; has 'the third' \"$e\" && fail shown\n"
+	     "same \"$e\" \"$DE\"; grep -rq 'the third' \"$S/jpfs/history\"; clean\n"
+	     /* What jp would reject is not committed by anybody; discarded, it is kept. */
+	     "echo '[half' > \"$e\"; until_ok drafts 1; decide commit && fail 'it is not valid'\n"
+	     "drafts 1; decide discard; drafts 0; same \"$e\" \"$DE\"\n"
+	     "grep -rqF '[half' \"$S/jpfs/history\"; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void an_edit_while_unmounted_wins_whatever_its_time(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	fixture_umount(&t.f);
+	for (int i = 0; i < 3; i++) {
+		static const char *const times[] = {"2001-01-01", "2026-03-05 20:00:00.123456789",
+						    "2038-01-01"};
+		char script[512];
+
+		(void)snprintf(script, sizeof(script),
+			       ". ../lib.sh; sed -i 's/First.*Title/& First %d Title/' \"$m\"; sed "
+			       "-i 's/First.*Title/& First %d Title/' "
+			       "\"$e\"; touch -d '%s' \"$m\" \"$e\"; cp \"$e\" ../edited",
+			       i, i, times[i]);
+		STEP(&t.f, script);
+		fixture_mount(&t.f);
+		STEP(&t.f,
+		     ". ../lib.sh; same ../edited \"$e\"; until_ok same ../edited \"$DE\"\n"
+		     "until_ok same \"$m\" \"$D/$X/metadata.json\"; until_ok quiet; drafts 0");
+		fixture_umount(&t.f);
+	}
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void a_removed_file_stays_hidden_across_mounts(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; until_ok quiet; rm \"$V/$X/base_config.json\"; sleep 3.5");
+	fixture_umount(&t.f);
+	STEP(&t.f, "[ ! -e \"$V/$X/base_config.json\" ]; [ -e \"$D/$X/base_config.json\" ]");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; [ ! -e \"$V/$X/base_config.json\" ]; until_ok quiet\n"
+		   "[ -e \"$D/$X/base_config.json\" ]; git checkout -q -- \"$V/$X\"\n"
+		   "[ -e \"$V/$X/base_config.json\" ]; until_ok quiet; clean");
+	fixture_umount(&t.f);
+	STEP(&t.f, "rm \"$V/$X/metadata.json\""); /* by hand, without a mount */
+	fixture_mount(&t.f);
+	STEP(&t.f, "[ ! -e \"$V/$X/metadata.json\" ]; [ -e \"$D/$X/metadata.json\" ]\n"
+		   "git checkout -q -- .; [ -e \"$V/$X/metadata.json\" ]");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void a_draft_that_goes_with_its_directory_leaves_what_was_its_own(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; echo '[half of an idea' > \"$e\"; until_ok drafts 1\n"
+		   "rm -r \"$V/$X\"; grep -rq 'half of an idea' \"$S/jpfs/history\"\n"
+		   "has 'the third' \"$DE\"; git checkout -q -- .; clean; until_ok drafts 0\n"
+		   "has 'the third' \"$e\"; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void mounting_again_reads_no_bytes_and_changes_nothing(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	fixture_umount(&t.f);
+	STEP(&t.f, "everything() { find \"$R\" \"$S\" -path \"$S/jpfs\" -prune -o -type f -printf "
+		   "'%p %i %m "
+		   "%T@ %C@\\n' -exec cat {} + | sort; }; R=$P; everything > ../kept");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; find \"$V\" > /dev/null; until_ok quiet");
+	fixture_umount(&t.f);
+	STEP(&t.f, "everything() { find \"$R\" \"$S\" -path \"$S/jpfs\" -prune -o -type f -printf "
+		   "'%p %i %m "
+		   "%T@ %C@\\n' -exec cat {} + | sort; }; R=$P; everything | diff ../kept -\n"
+		   /* A record that is damaged costs knowledge and nothing else. */
+		   "for f in \"$S\"/jpfs/workspaces/*.base; do [ \"$(grep -c . \"$f\")\" = 4 ]\n"
+		   "  sed -i 's/7457886043/7457886049/' \"$f\"; done");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; find \"$V\" > /dev/null; until_ok quiet");
+	fixture_umount(&t.f);
+	STEP(&t.f,
+	     "everything() { find \"$R\" \"$S\" -path \"$S/jpfs\" -prune -o -type f -printf '%p %i "
+	     "%m "
+	     "%T@ %C@\\n' -exec cat {} + | sort; }; R=$P; everything | diff ../kept -\n"
+	     "for f in \"$S\"/jpfs/workspaces/*.base; do [ \"$(grep -c . \"$f\")\" = 4 ]; done");
+	CHECK_INVARIANTS(&t.f);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		TEST(switching_to_an_older_branch_takes_no_turn_from_others),
+		TEST(switching_back_and_forth_changes_nothing),
+		TEST(a_switch_while_unmounted_is_a_draft_too),
+		TEST(a_trim_is_durable_at_once_mounted_and_a_draft_unmounted),
+		TEST(a_draft_is_committed_or_discarded_on_purpose),
+		TEST(an_edit_while_unmounted_wins_whatever_its_time),
+		TEST(a_removed_file_stays_hidden_across_mounts),
+		TEST(a_draft_that_goes_with_its_directory_leaves_what_was_its_own),
+		TEST(mounting_again_reads_no_bytes_and_changes_nothing),
+		CU_TEST_INFO_NULL,
+	};
+
+	return jp_run_suite("drafts", tests);
+}
