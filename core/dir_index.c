@@ -244,6 +244,31 @@ void jp_dir_index_expire(struct jp_dir_index *index)
 	index->is_fresh = false;
 }
 
+int jp_dir_index_copy(struct jp_dir_index *index, struct jp_index_entry **ret_entries,
+		      size_t *ret_count)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&index->lock);
+	struct jp_index_entry *copy;
+	int r = refresh_locked(index);
+
+	if (r < 0)
+		return r;
+	copy = calloc(index->count + 1, sizeof(*copy));
+	if (copy == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < index->count; i++) {
+		copy[i] = index->entries[i];
+		copy[i].name = strdup(index->entries[i].name);
+		if (copy[i].name == NULL) {
+			jp_index_entries_free(copy, i);
+			return -ENOMEM;
+		}
+	}
+	*ret_entries = copy;
+	*ret_count = index->count;
+	return 0;
+}
+
 int jp_dir_index_count(struct jp_dir_index *index, size_t *ret_live, size_t *ret_archived)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&index->lock);

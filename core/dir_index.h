@@ -49,6 +49,10 @@ void jp_dir_index_expire(struct jp_dir_index *index);
 must_check int jp_dir_index_count(struct jp_dir_index *index, size_t *ret_live,
 				  size_t *ret_archived);
 
+/* All of it as it is now; free with jp_index_entries_free(). */
+must_check int jp_dir_index_copy(struct jp_dir_index *index, struct jp_index_entry **ret_entries,
+				 size_t *ret_count);
+
 /*
  * Read one conversations/ directory and its `.archive`, without remembering anything.
  *

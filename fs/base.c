@@ -87,9 +87,9 @@ static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed 
 
 static bool is_at_rest(struct jpfs_conversation *conversation)
 {
-	return conversation->in_view && conversation->is_reconciled && conversation->was_durable &&
-	       conversation->vanished_ms == 0 && conversation->dirty == NULL &&
-	       !conversation->view->is_read_only;
+	return conversation->in_view && !conversation->is_local && conversation->is_reconciled &&
+	       conversation->was_durable && conversation->vanished_ms == 0 &&
+	       conversation->dirty == NULL && !conversation->view->is_read_only;
 }
 
 /* The units: the stream, and the metadata. */

@@ -41,6 +41,7 @@ struct attempt {
 	bool is_waiting; /* its durable copy is gone for the moment */
 	bool is_late;    /* a later version has taken the name: history, or nothing */
 	bool is_shown;   /* the view leads to it */
+	bool is_local;   /* there is no workspace to put a draft in */
 	bool is_managed_temporary;
 	bool is_exclusive; /* made as git makes files */
 	bool was_draft;    /* what it takes the place of is one */
@@ -178,7 +179,7 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 	r = parent = jpfs_durable_parent_locked(conversation, entry->path, &name);
 	/* From here until the workspace has it, this version exists once: somebody who takes the
 	 * durable directory away in between (jp does) must not take it along. */
-	if (r >= 0 && entry->managed != JP_UNMANAGED && entry->is_linked)
+	if (r >= 0 && entry->managed != JP_UNMANAGED && entry->is_linked && !conversation->is_local)
 		jpfs_pin_staged_locked(conversation, entry->managed, entry->staged_name);
 	if (r >= 0)
 		r = jp_durable_put(&view->staging, conversation->id, entry->staged_name, parent,
@@ -306,6 +307,9 @@ static int keep_aside(struct jpfs_entry *entry, const struct attempt *attempt)
 	if (entry->managed != JP_UNMANAGED && !is_in_durable(entry, attempt))
 		r = jp_keep_move(conversation->view->silo->history_fd, conversation->id,
 				 conversation->view->staging.fd, entry->staged_name, entry->path);
+	else if (attempt->is_shown && attempt->is_local && !jp_name_is_temporary(entry->path))
+		r = jp_keep_move(conversation->view->silo->trash_fd, conversation->id,
+				 conversation->view->staging.fd, entry->staged_name, entry->path);
 	else if (jp_sys->unlinkat(conversation->view->staging.fd, entry->staged_name, 0) < 0)
 		r = -errno;
 	if (r < 0)
@@ -362,6 +366,7 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 	ret->is_late = entry->is_superseded;
 	ret->is_shown = entry->is_linked && conversation->in_view;
 	ret->is_managed_temporary = jp_name_is_managed_temporary(entry->path);
+	ret->is_local = conversation->is_local;
 	ret->is_exclusive = entry->is_exclusive;
 	ret->was_draft = entry->managed != JP_UNMANAGED &&
 			 ((conversation->drafts | conversation->removed_drafts) &
@@ -398,6 +403,8 @@ static int commit_without_durable(struct jpfs_entry *entry, const struct attempt
 		return sync_staged(attempt);
 	if (!attempt->is_shown)
 		return keep_aside(entry, attempt);
+	if (attempt->is_local)
+		return force ? keep_aside(entry, attempt) : 0; /* the next file decides */
 	if (!force && attempt->age_ms < INCOMPLETE_MS)
 		return -EAGAIN;
 	return put_in_workspace(entry, attempt);
@@ -499,7 +506,9 @@ static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 	if (attempt.is_managed_temporary) {
 		if (for_fsync)
 			return sync_staged(&attempt);
-		return force ? put_in_workspace(entry, &attempt) : -EAGAIN;
+		return !force             ? -EAGAIN
+		       : attempt.is_local ? keep_aside(entry, &attempt)
+					  : put_in_workspace(entry, &attempt);
 	}
 	if (!attempt.is_durable)
 		return commit_without_durable(entry, &attempt, for_fsync, force);
@@ -509,11 +518,16 @@ static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 			return r;
 		if (r == 0 && for_fsync) /* half of an edit, perhaps: decided when it is closed */
 			return sync_staged(&attempt);
+		/* Without a workspace it stays where it is, until it is valid or nothing is served. */
+		if (r == 0 && attempt.is_shown && attempt.is_local && !force)
+			return 0;
 		if (r == 0)
-			return attempt.is_shown ? put_in_workspace(entry, &attempt)
-						: keep_aside(entry, &attempt);
+			return attempt.is_shown && !attempt.is_local
+				       ? put_in_workspace(entry, &attempt)
+				       : keep_aside(entry, &attempt);
 	}
-	if (attempt.managed != JP_UNMANAGED && (attempt.is_exclusive || attempt.was_draft)) {
+	if (attempt.managed != JP_UNMANAGED && !attempt.is_local &&
+	    (attempt.is_exclusive || attempt.was_draft)) {
 		enum jp_write fate;
 
 		r = decide(entry, &attempt, !for_fsync && !force, &fate);

@@ -101,9 +101,13 @@ pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
 void jpfs_workspace_path(const struct jpfs_conversation *conversation, const char *path,
 			 char ret[JPFS_PATH_BYTES])
 {
-	(void)snprintf(ret, JPFS_PATH_BYTES, "%s%s%s%s",
-		       conversation->is_archived ? JP_ARCHIVE_NAME "/" : "", conversation->name,
-		       path[0] != '\0' ? "/" : "", path);
+	/* One of .jpfs/local has no directory there: a name that nothing can have stands for it. */
+	if (conversation->is_local)
+		(void)snprintf(ret, JPFS_PATH_BYTES, "%s/%s", JPFS_NO_NAME, path);
+	else
+		(void)snprintf(ret, JPFS_PATH_BYTES, "%s%s%s%s",
+			       conversation->is_archived ? JP_ARCHIVE_NAME "/" : "",
+			       conversation->name, path[0] != '\0' ? "/" : "", path);
 }
 
 int jpfs_durable_path_locked(struct jpfs_conversation *conversation, const char *path,
@@ -299,7 +303,7 @@ static bool accept_durable(struct jpfs_conversation *conversation)
 		if (!is_there[i] || jpfs_version_matches(&conversation->known[i], &stats[i]))
 			continue;
 		jpfs_know_version_locked(conversation, which, &stats[i]);
-		if (is_projected(conversation, which, &stats[i]))
+		if (conversation->is_local || is_projected(conversation, which, &stats[i]))
 			continue;
 		jpfs_pin_locked(conversation, which);
 		if (!conversation->view->is_read_only)
@@ -392,8 +396,27 @@ const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversa
 {
 	char path[JPFS_PATH_BYTES];
 
+	if (conversation->is_local)
+		return "local";
 	return jpfs_durable_path_locked(conversation, "", path) == 0 ? "projected"
 								     : "workspace-only";
+}
+
+/* The directory whose unmanaged files are shown: the workspace's, where there is one. */
+static int open_listed(struct jpfs_conversation *conversation, const char *path)
+{
+	const struct jpfs_view *view = conversation->view;
+	char place[JPFS_PATH_BYTES];
+	int r = 0;
+
+	if (conversation->is_local)
+		r = jpfs_durable_path_locked(conversation, path, place);
+	else
+		jpfs_workspace_path(conversation, path, place);
+	return r < 0 ? r
+		     : jp_open_beneath(conversation->is_local ? view->silo->conversations_fd
+							      : view->workspace_fd,
+				       place, O_RDONLY | O_DIRECTORY, 0);
 }
 
 int jpfs_conversation_list_workspace_locked(struct jpfs_conversation *conversation,
@@ -401,10 +424,8 @@ int jpfs_conversation_list_workspace_locked(struct jpfs_conversation *conversati
 {
 	cleanup_close int fd = -EBADF;
 	cleanup_closedir DIR *dir = NULL;
-	char place[JPFS_PATH_BYTES];
 
-	jpfs_workspace_path(conversation, path, place);
-	fd = jp_open_beneath(conversation->view->workspace_fd, place, O_RDONLY | O_DIRECTORY, 0);
+	fd = open_listed(conversation, path);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	dir = fdopendir(fd);
@@ -429,6 +450,8 @@ int jpfs_conversation_list_workspace_locked(struct jpfs_conversation *conversati
 		(void)snprintf(inner, sizeof(inner), "%s%s%s", path, path[0] != '\0' ? "/" : "",
 			       entry->d_name);
 		if (jpfs_note_find(conversation->removed, inner) != NULL ||
+		    (conversation->is_local &&
+		     jpfs_note_find(conversation->doomed, inner) != NULL) ||
 		    jpfs_entry_live_locked(conversation, inner) != NULL ||
 		    jpfs_note_find(conversation->added, inner) != NULL)
 			continue;

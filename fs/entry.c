@@ -92,6 +92,15 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 	if (jp_name_is_managed_temporary(path) ||
 	    jpfs_note_find(conversation->removed, path) != NULL)
 		return -ENOENT;
+	if (conversation->is_local) {
+		if (jpfs_note_find(conversation->doomed, path) != NULL)
+			return -ENOENT;
+		r = jpfs_durable_path_locked(conversation, path, place);
+		if (r == 0)
+			r = jpfs_stat_beneath(view->silo->conversations_fd, place, &ret->st);
+		ret->home = JPFS_DURABLE;
+		return r == -ENOTDIR || r == -ELOOP ? -ENOENT : r;
+	}
 	jpfs_workspace_path(conversation, path, place);
 	r = jpfs_stat_beneath(view->workspace_fd, place, &workspace_st);
 	if (r == -ENOTDIR || r == -ELOOP)

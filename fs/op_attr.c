@@ -146,6 +146,8 @@ static int set_attributes(struct jpfs_view *view, struct jpfs_object *object,
 		break;
 	case JPFS_CONTROL:
 	case JPFS_STATUS:
+	case JPFS_LOCAL:
+	case JPFS_LOCAL_ARCHIVE:
 		return -EPERM;
 	}
 	return fd < 0 ? fd : set_real(fd, attr, to_set);

@@ -29,7 +29,13 @@ static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_
 	case JPFS_OUTSIDER:
 		return jpfs_outside_list(view, object, listing);
 	case JPFS_CONTROL:
-		return jpfs_listing_add(listing, JPFS_STATUS_NAME, view->status.serial, S_IFREG);
+		r = jpfs_listing_add(listing, JPFS_LOCAL_NAME, view->local.serial, S_IFDIR);
+		return r < 0 ? r
+			     : jpfs_listing_add(listing, JPFS_STATUS_NAME, view->status.serial,
+						S_IFREG);
+	case JPFS_LOCAL:
+	case JPFS_LOCAL_ARCHIVE:
+		return jpfs_local_list(view, object, listing);
 	case JPFS_CONVERSATION:
 		return jpfs_conversation_list(jpfs_as_conversation(object), "", listing);
 	case JPFS_ENTRY:

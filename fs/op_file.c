@@ -85,7 +85,8 @@ static int create_outside(struct jpfs_view *view, struct jpfs_object *parent, co
 {
 	int r;
 
-	if (parent->kind == JPFS_CONTROL || parent->kind == JPFS_STATUS)
+	if (parent->kind == JPFS_CONTROL || parent->kind == JPFS_STATUS ||
+	    jpfs_is_local_place(parent))
 		return -EPERM;
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;

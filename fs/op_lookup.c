@@ -28,7 +28,14 @@ static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char
 		return jpfs_partition_lookup(view, parent, name, ret);
 	case JPFS_OUTSIDER:
 		return jpfs_outside_lookup(view, parent, name, ret);
+	case JPFS_LOCAL:
+	case JPFS_LOCAL_ARCHIVE:
+		return jpfs_local_lookup(view, parent, name, ret);
 	case JPFS_CONTROL:
+		if (strcmp(name, JPFS_LOCAL_NAME) == 0) {
+			*ret = jpfs_object_ref(&view->local);
+			return 0;
+		}
 		if (strcmp(name, JPFS_STATUS_NAME) != 0)
 			return -ENOENT;
 		*ret = jpfs_object_ref(&view->status);

@@ -9,7 +9,8 @@
 /* Whether a name may be made in a directory that is no conversation's inside. */
 static int check_outside_name(struct jpfs_view *view, struct jpfs_object *parent, const char *name)
 {
-	if (parent->kind == JPFS_CONTROL || parent->kind == JPFS_STATUS)
+	if (parent->kind == JPFS_CONTROL || parent->kind == JPFS_STATUS ||
+	    jpfs_is_local_place(parent))
 		return -EPERM;
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
@@ -73,6 +74,8 @@ static int make_directory(struct jpfs_view *view, struct jpfs_object *parent, co
 		return -ENAMETOOLONG;
 	if (jpfs_is_partition(parent))
 		return jpfs_partition_mkdir(view, parent, name, mode, ret);
+	if (jpfs_is_local_place(parent))
+		return jpfs_local_mkdir(view, parent, name, ret);
 	r = jpfs_inner_place(parent, name, &place);
 	if (r == -ENOENT) {
 		r = check_outside_name(view, parent, name);
@@ -155,7 +158,7 @@ static int remove_file(struct jpfs_view *view, struct jpfs_object *parent, const
 	}
 	if (r != -ENOENT)
 		return r;
-	if (parent->kind == JPFS_CONTROL)
+	if (parent->kind == JPFS_CONTROL || jpfs_is_local_place(parent))
 		return -EPERM;
 	if (jpfs_is_partition(parent)) {
 		r = jpfs_partition_lookup(view, parent, name, &object);
@@ -191,6 +194,8 @@ static int remove_directory(struct jpfs_view *view, struct jpfs_object *parent, 
 
 	if (jpfs_is_partition(parent))
 		return jpfs_partition_rmdir(view, parent, name);
+	if (jpfs_is_local_place(parent))
+		return jpfs_local_rmdir(view, parent, name);
 	r = jpfs_inner_place(parent, name, &place);
 	if (r == 0) {
 		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(place.conversation);
@@ -252,6 +257,8 @@ static int rename_name(struct jpfs_view *view, struct jpfs_object *parent, const
 		return -EXDEV;
 	if (strlen(new_name) > NAME_MAX)
 		return -ENAMETOOLONG;
+	if (jpfs_is_local_place(parent) || jpfs_is_local_place(new_parent))
+		return jpfs_local_rename(view, parent, name, new_parent, new_name, flags);
 	return jpfs_partition_rename(view, parent, name, new_parent, new_name, flags);
 }
 

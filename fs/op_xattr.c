@@ -5,11 +5,13 @@
  * its own that tell what it is; those cannot be changed.
  */
 #include "core/base/io.h"
+#include "core/origin.h"
 #include "fs/ops.h"
 #include "include/jpfs.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -64,9 +66,12 @@ static int open_places(struct jpfs_view *view, struct jpfs_object *object, struc
 
 		jpfs_workspace_path(conversation, "", path);
 		ret->fd = open_path(view->workspace_fd, path, ret->path);
+		if (ret->fd == -ENOENT && jpfs_durable_path_locked(conversation, "", path) == 0)
+			ret->fd = open_path(view->silo->conversations_fd, path, ret->path);
 		return ret->fd < 0 ? ret->fd : 0;
 	}
-	if (object->kind == JPFS_CONTROL || object->kind == JPFS_STATUS)
+	if (object->kind == JPFS_CONTROL || object->kind == JPFS_STATUS ||
+	    jpfs_is_local_place(object))
 		return -EOPNOTSUPP;
 	r = jpfs_outside_path(view, object, "", path);
 	if (r < 0)
@@ -76,18 +81,24 @@ static int open_places(struct jpfs_view *view, struct jpfs_object *object, struc
 }
 
 /* Our own attributes; -ENODATA for any other. Returns the value's size. */
-static int own_value(struct jpfs_object *object, const char *name, char value[64])
+static int own_value(struct jpfs_object *object, const char *name, char value[NAME_MAX + 1])
 {
 	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
 
 	if (conversation == NULL)
 		return -ENODATA;
 	if (strcmp(name, JPFS_XATTR_ID) == 0)
-		return snprintf(value, 64, "%" PRIu64, conversation->id);
+		return snprintf(value, NAME_MAX, "%" PRIu64, conversation->id);
 	if (strcmp(name, JPFS_XATTR_PRESENCE) == 0) {
 		cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 
-		return snprintf(value, 64, "%s", jpfs_conversation_presence_locked(conversation));
+		return snprintf(value, NAME_MAX, "%s",
+				jpfs_conversation_presence_locked(conversation));
+	}
+	if (strcmp(name, JPFS_XATTR_ORIGIN) == 0) {
+		int r = jp_origin_read(conversation->view->silo->own_fd, conversation->id, value);
+
+		return r == -ENOENT ? -ENODATA : r < 0 ? r : (int)strlen(value);
 	}
 	return -ENODATA;
 }
@@ -197,7 +208,7 @@ void jpfs_op_getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name, size_
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 	cleanup_free char *buffer = malloc(size > 0 ? size : 1);
-	char own[64];
+	char own[NAME_MAX + 1];
 	int n = object == NULL ? -ESTALE : own_value(object, name, own);
 
 	if (object != NULL && buffer != NULL && n == -ENODATA)
@@ -207,11 +218,22 @@ void jpfs_op_getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name, size_
 		reply_value(req, "getxattr", own, buffer == NULL ? -ENOMEM : n, size);
 }
 
+/* The last one is there only when it is known. */
+static size_t own_names_size(struct jpfs_object *object, size_t all)
+{
+	char origin[NAME_MAX + 1];
+
+	if (object->kind != JPFS_CONVERSATION)
+		return 0;
+	return own_value(object, JPFS_XATTR_ORIGIN, origin) >= 0 ? all
+								 : all - sizeof(JPFS_XATTR_ORIGIN);
+}
+
 static ssize_t list_names(struct jpfs_view *view, struct jpfs_object *object, char *buffer)
 {
 	__attribute__((cleanup(places_release))) struct places places = {-EBADF, -EBADF, "", ""};
-	static const char own[] = JPFS_XATTR_ID "\0" JPFS_XATTR_PRESENCE;
-	size_t used = object->kind == JPFS_CONVERSATION ? sizeof(own) : 0;
+	static const char own[] = JPFS_XATTR_ID "\0" JPFS_XATTR_PRESENCE "\0" JPFS_XATTR_ORIGIN;
+	size_t used = own_names_size(object, sizeof(own));
 	int r = open_places(view, object, &places);
 	ssize_t n = 0;
 

@@ -9,12 +9,14 @@
 #include "core/base/sys.h"
 #include "core/conversation_id.h"
 #include "core/history.h"
+#include "core/origin.h"
 #include "fs/view.h"
 #include "include/jpfs.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 bool jpfs_is_partition(const struct jpfs_object *object)
 {
@@ -189,6 +191,22 @@ int jpfs_partition_list(struct jpfs_view *view, struct jpfs_object *partition,
 
 /* ---- making and removing ---- */
 
+/* An ID is the time of a conversation's beginning: one that is made just now was started here, and
+ * one that is older was brought (by git, by jp, which projects it again). */
+#define BEGINNING_SECONDS 600
+
+static void note_origin(struct jpfs_view *view, uint64_t id)
+{
+	struct timespec now;
+	int64_t began = (int64_t)(id / 10);
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (!view->is_read_only && began > now.tv_sec - BEGINNING_SECONDS &&
+	    began < now.tv_sec + BEGINNING_SECONDS)
+		jp_ignore(jp_origin_record(view->silo->own_fd, id,
+					   jp_workspace_slug(view->workspace))); /* only a name */
+}
+
 static int make_conversation(struct jpfs_view *view, struct jpfs_object *parent, uint64_t id,
 			     const char *name, mode_t mode, struct jpfs_object **ret)
 {
@@ -197,9 +215,11 @@ static int make_conversation(struct jpfs_view *view, struct jpfs_object *parent,
 	struct stat st;
 	int r;
 
+	jpfs_local_retire(view, id);
 	r = jpfs_view_add(view, id, name, parent->kind == JPFS_ARCHIVE, &conversation);
 	if (r < 0)
 		return r;
+	note_origin(view, id);
 	pthread_mutex_lock(&conversation->lock);
 	conversation->is_reconciled = true; /* the workspace has nothing yet */
 	/* Empty, as whoever makes a directory expects it: git creates its files exclusively. */
@@ -353,6 +373,8 @@ int jpfs_partition_rmdir(struct jpfs_view *view, struct jpfs_object *parent, con
 	case JPFS_ROOT:
 	case JPFS_CONTROL:
 	case JPFS_STATUS:
+	case JPFS_LOCAL:
+	case JPFS_LOCAL_ARCHIVE:
 	case JPFS_ENTRY:
 		break;
 	}
@@ -361,30 +383,24 @@ int jpfs_partition_rmdir(struct jpfs_view *view, struct jpfs_object *parent, con
 
 /* ---- renaming ---- */
 
-/* The durable copy follows what was changed here, and only that: its name, or its partition. */
-static int rename_durable(struct jpfs_conversation *conversation, const char *new_name,
-			  bool name_changed, bool is_archived, bool partition_changed)
+int jpfs_rename_durable_locked(struct jpfs_conversation *conversation, const char *new_name,
+			       bool is_archived)
 {
 	struct jpfs_view *view = conversation->view;
 	cleanup_close int archive = -EBADF;
 	char path[JP_CONVERSATION_PATH_BYTES], target[JPFS_PATH_BYTES];
-	const char *base;
-	bool was_archived;
 	int r;
 
-	r = jp_dir_index_find(view->durable_index, conversation->id, path, &was_archived);
+	r = jp_dir_index_find(view->durable_index, conversation->id, path, NULL);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	base = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
-	if (!partition_changed)
-		is_archived = was_archived;
 	if (is_archived) {
 		archive = jp_open_or_make_dir(view->silo->conversations_fd, JP_ARCHIVE_NAME, 0700);
 		if (archive < 0)
 			return archive;
 	}
 	(void)snprintf(target, sizeof(target), "%s%s", is_archived ? JP_ARCHIVE_NAME "/" : "",
-		       name_changed ? new_name : base);
+		       new_name);
 	if (strcmp(path, target) == 0)
 		return 0; /* jp renames and archives its own side first, or after */
 	r = jp_rename_noreplace(view->silo->conversations_fd, path, view->silo->conversations_fd,
@@ -396,6 +412,23 @@ static int rename_durable(struct jpfs_conversation *conversation, const char *ne
 		       (archive >= 0 && jp_sys->fsync(archive) < 0)))
 		r = -errno;
 	return r;
+}
+
+/* The durable copy follows what was changed here, and only that: its name, or its partition. */
+static int rename_durable(struct jpfs_conversation *conversation, const char *new_name,
+			  bool name_changed, bool is_archived, bool partition_changed)
+{
+	char path[JP_CONVERSATION_PATH_BYTES];
+	const char *base;
+	bool was_archived;
+	int r = jp_dir_index_find(conversation->view->durable_index, conversation->id, path,
+				  &was_archived);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	base = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+	return jpfs_rename_durable_locked(conversation, name_changed ? new_name : base,
+					  partition_changed ? is_archived : was_archived);
 }
 
 /* A conversation stays itself and gets another name or partition. */
@@ -471,6 +504,8 @@ static int rename_away(struct jpfs_conversation *conversation, struct jpfs_objec
 	if (jp_sys->renameat2(view->workspace_fd, from, view->workspace_fd, to, flags) < 0)
 		return -errno;
 	take_out(conversation);
+	if (jp_conversation_id_parse(new_name, &id) == 0)
+		jpfs_local_retire(view, id);
 	if (!jpfs_is_partition(new_parent) || jp_conversation_id_parse(new_name, &id) < 0)
 		return 0;
 	r = jpfs_view_add(view, id, new_name, new_parent->kind == JPFS_ARCHIVE, &other);
@@ -502,6 +537,7 @@ static int rename_here(struct jpfs_view *view, struct jpfs_object *old_parent, c
 	if (r < 0)
 		return r;
 	jpfs_outside_moved(view, new_parent, new_name, NULL, NULL);
+	jpfs_local_retire(view, id);
 	r = jpfs_view_add(view, id, new_name, new_parent->kind == JPFS_ARCHIVE, NULL);
 	if (r == 0) {
 		struct jpfs_conversation *conversation = jpfs_view_find(view, id);

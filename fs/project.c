@@ -519,6 +519,8 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
 	if (!conversation->is_reconciled && !view->is_read_only)
 		return conversation->reconcile_failure; /* said already; work_on() comes back */
+	if (conversation->is_local)
+		return carry_out_doomed(conversation, is_final, ret_wait_ms);
 	look_at_vanished(conversation, ret_wait_ms);
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		r = project_file(conversation, jp_managed_name((enum jp_managed)i));

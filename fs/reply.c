@@ -140,6 +140,10 @@ int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object, struct 
 	case JPFS_CONTROL:
 		stat_synthetic(view, object, S_IFDIR | 0555, ret);
 		return 0;
+	case JPFS_LOCAL:
+	case JPFS_LOCAL_ARCHIVE:
+		stat_synthetic(view, object, S_IFDIR | 0700, ret);
+		return 0;
 	case JPFS_STATUS: {
 		cleanup_free char *text = NULL;
 		size_t size = 0;

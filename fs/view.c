@@ -124,6 +124,8 @@ void jpfs_object_unref(struct jpfs_object *object)
 	case JPFS_ARCHIVE:
 	case JPFS_CONTROL:
 	case JPFS_STATUS:
+	case JPFS_LOCAL:
+	case JPFS_LOCAL_ARCHIVE:
 		break; /* part of the view; its own reference keeps them from coming here */
 	}
 }
@@ -158,13 +160,11 @@ struct jpfs_conversation *jpfs_view_find(struct jpfs_view *view, uint64_t id)
 	return conversation;
 }
 
-int jpfs_view_add(struct jpfs_view *view, uint64_t id, const char *name, bool is_archived,
-		  struct jpfs_conversation **ret)
+int jpfs_conversation_new(struct jpfs_view *view, uint64_t id, const char *name, bool is_archived,
+			  struct jpfs_conversation **ret)
 {
-	cleanup_unlock pthread_mutex_t *held = NULL;
 	struct jpfs_conversation *conversation = calloc(1, sizeof(*conversation));
 	pthread_mutexattr_t attributes;
-	void *place;
 
 	if (conversation == NULL)
 		return -ENOMEM;
@@ -183,17 +183,39 @@ int jpfs_view_add(struct jpfs_view *view, uint64_t id, const char *name, bool is
 	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&conversation->lock, &attributes);
 	pthread_mutexattr_destroy(&attributes);
-
-	held = jp_lock(&view->table);
-	place = tsearch(conversation, &view->conversations, compare_ids);
-	if (place == NULL || *(struct jpfs_conversation **)place != conversation) {
-		free_conversation(conversation);
-		return place == NULL ? -ENOMEM : -EEXIST;
-	}
-	view->conversation_count++;
-	if (ret != NULL)
-		*ret = (struct jpfs_conversation *)jpfs_object_ref(&conversation->object);
+	*ret = conversation;
 	return 0;
+}
+
+int jpfs_view_insert(struct jpfs_conversation *conversation)
+{
+	struct jpfs_view *view = conversation->view;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&view->table);
+	struct jpfs_conversation **place = tsearch(conversation, &view->conversations, compare_ids);
+
+	if (place == NULL)
+		return -ENOMEM;
+	if (*place != conversation)
+		return -EEXIST;
+	jpfs_object_ref(&conversation->object);
+	view->conversation_count++;
+	return 0;
+}
+
+int jpfs_view_add(struct jpfs_view *view, uint64_t id, const char *name, bool is_archived,
+		  struct jpfs_conversation **ret)
+{
+	struct jpfs_conversation *conversation;
+	int r = jpfs_conversation_new(view, id, name, is_archived, &conversation);
+
+	if (r < 0)
+		return r;
+	r = jpfs_view_insert(conversation);
+	if (r < 0 || ret == NULL)
+		jpfs_object_unref(&conversation->object);
+	else
+		*ret = conversation;
+	return r;
 }
 
 void jpfs_view_drop(struct jpfs_conversation *conversation)
@@ -283,6 +305,8 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 	jpfs_object_init(view, &view->archive, JPFS_ARCHIVE);
 	jpfs_object_init(view, &view->control, JPFS_CONTROL);
 	jpfs_object_init(view, &view->status, JPFS_STATUS);
+	jpfs_object_init(view, &view->local, JPFS_LOCAL);
+	jpfs_object_init(view, &view->local_archive, JPFS_LOCAL_ARCHIVE);
 	r = jp_dir_index_new(silo->conversations_fd, &view->durable_index);
 	if (r == 0 && !read_only)
 		r = jp_staging_open(silo, &view->staging);
@@ -380,6 +404,11 @@ int jpfs_view_load(struct jpfs_view *view, bool is_return)
 	return r;
 }
 
+static void forget_local(void *node)
+{
+	jpfs_object_unref(&((struct jpfs_conversation *)node)->object);
+}
+
 void jpfs_view_close(struct jpfs_view *view)
 {
 	struct jpfs_conversation **all = NULL;
@@ -392,6 +421,7 @@ void jpfs_view_close(struct jpfs_view *view)
 		}
 		free(all);
 	}
+	tdestroy(view->locals, forget_local);
 	jp_base_close(view->base);
 	jp_dir_index_free(view->durable_index);
 	if (view->staging.fd >= 0)

@@ -51,12 +51,14 @@
 
 enum jpfs_kind {
 	JPFS_ROOT,
-	JPFS_ARCHIVE,      /* .archive */
-	JPFS_CONTROL,      /* .jpfs */
-	JPFS_STATUS,       /* .jpfs/status.json */
-	JPFS_CONVERSATION, /* a conversation's directory */
-	JPFS_ENTRY,        /* anything in one */
-	JPFS_OUTSIDER,     /* anything that is no conversation: passed through */
+	JPFS_ARCHIVE,       /* .archive */
+	JPFS_CONTROL,       /* .jpfs */
+	JPFS_STATUS,        /* .jpfs/status.json */
+	JPFS_LOCAL,         /* .jpfs/local */
+	JPFS_LOCAL_ARCHIVE, /* .jpfs/local/.archive */
+	JPFS_CONVERSATION,  /* a conversation's directory */
+	JPFS_ENTRY,         /* anything in one */
+	JPFS_OUTSIDER,      /* anything that is no conversation: passed through */
 };
 
 struct jpfs_object {
@@ -127,7 +129,8 @@ struct jpfs_conversation {
 	/* changed under view->names and lock; read under either */
 	char *name; /* the directory's name here */
 	bool is_archived;
-	bool in_view; /* false once it was taken out */
+	bool in_view;  /* false once it was taken out */
+	bool is_local; /* in .jpfs/local: it has no workspace side */
 	/* protected by lock from here on */
 	bool is_reconciled;
 	int reconcile_failure; /* why not, and until it has succeeded nothing else is done */
@@ -198,10 +201,11 @@ struct jpfs_view {
 	/* protected by table */
 	void *conversations; /* tree by ID; each has a reference */
 	size_t conversation_count;
+	void *locals;                /* tree by ID: what was looked at in .jpfs/local; references */
 	void *outsiders;             /* tree by parent and name; no references */
 	struct jpfs_failure failure; /* the last one; when[0] is NUL if there was none */
 	atomic_uint_least64_t next_serial, next_temporary;
-	struct jpfs_object root, archive, control, status;
+	struct jpfs_object root, archive, control, status, local, local_archive;
 	struct jpfs_work *work;
 };
 
@@ -239,6 +243,11 @@ struct jpfs_outsider *jpfs_as_outsider(struct jpfs_object *object);
 
 /* A new reference to the conversation with this ID in the view, or NULL. */
 struct jpfs_conversation *jpfs_view_find(struct jpfs_view *view, uint64_t id);
+/* A new conversation in no table; a new reference. */
+must_check int jpfs_conversation_new(struct jpfs_view *view, uint64_t id, const char *name,
+				     bool is_archived, struct jpfs_conversation **ret);
+/* Put one in the view's table, which gets a reference of its own: -EEXIST there is one. */
+must_check int jpfs_view_insert(struct jpfs_conversation *conversation);
 must_check int jpfs_view_add(struct jpfs_view *view, uint64_t id, const char *name,
 			     bool is_archived, struct jpfs_conversation **ret);
 /* Take a conversation out of the table; names and its lock are held. */
@@ -283,13 +292,45 @@ must_check int jpfs_partition_rmdir(struct jpfs_view *view, struct jpfs_object *
 must_check int jpfs_partition_rename(struct jpfs_view *view, struct jpfs_object *old_parent,
 				     const char *old_name, struct jpfs_object *new_parent,
 				     const char *new_name, unsigned flags);
+/* The durable directory gets this name and this partition, as far as nobody was quicker. */
+must_check int jpfs_rename_durable_locked(struct jpfs_conversation *conversation,
+					  const char *new_name, bool is_archived);
 /* Whether jp would mistake an entry of this name for one of the view's conversations. */
 bool jpfs_name_is_reserved(struct jpfs_view *view, const char *name);
 bool jpfs_is_partition(const struct jpfs_object *object);
 
+/* ---- local.c: what this worktree does not have ---- */
+
+/* .jpfs/local, or its .archive. */
+bool jpfs_is_local_place(const struct jpfs_object *object);
+must_check int jpfs_local_lookup(struct jpfs_view *view, struct jpfs_object *place,
+				 const char *name, struct jpfs_object **ret);
+must_check int jpfs_local_list(struct jpfs_view *view, struct jpfs_object *place,
+			       struct jpfs_listing *listing);
+must_check int jpfs_local_mkdir(struct jpfs_view *view, struct jpfs_object *place, const char *name,
+				struct jpfs_object **ret);
+/* To the silo's trash, whole. */
+must_check int jpfs_local_rmdir(struct jpfs_view *view, struct jpfs_object *place,
+				const char *name);
+/* Where at least one end is here: within, out of it (project) or into it (unproject). */
+must_check int jpfs_local_rename(struct jpfs_view *view, struct jpfs_object *old_place,
+				 const char *old_name, struct jpfs_object *new_place,
+				 const char *new_name, unsigned flags);
+/* Project a conversation; `name` NULL: as the store has it. -ENOENT it is not one of these. */
+must_check int jpfs_local_project(struct jpfs_view *view, uint64_t id, const char *name,
+				  bool is_archived);
+/* Take one out of the view; the durable copy stays. -EBUSY it is being written, or it is nothing
+ * that could be made durable. */
+must_check int jpfs_local_unproject(struct jpfs_view *view, struct jpfs_conversation *conversation,
+				    const char *name, bool is_archived);
+/* Somebody made a directory for this ID in the view: it is here no more. names is held. */
+void jpfs_local_retire(struct jpfs_view *view, uint64_t id);
+
 /* ---- conversation.c: one conversation; the lock is held where a name ends in _locked ---- */
 
 #define JPFS_PATH_BYTES 4096
+/* One of our temporary names that is never given to a file. */
+#define JPFS_NO_NAME ".jpfs-0-0"
 /* How long a durable copy may be gone before the conversation is the workspace's alone. */
 #define JPFS_VANISHED_MS 5000
 

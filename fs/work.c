@@ -239,11 +239,11 @@ int jpfs_work_flush(struct jpfs_view *view, bool is_final)
 		jpfs_object_unref(&all[i]->object);
 	}
 	free(all);
-	/* What was taken out of the view may still have something to commit. */
+	/* What is in .jpfs/local, and what was taken out of the view and may still have something to commit. */
 	pthread_mutex_lock(&work->lock);
 	for (struct jpfs_conversation *next, *one = work->queue; one != NULL; one = next) {
 		next = one->next_work;
-		if (one->in_view)
+		if (one->in_view && !one->is_local)
 			continue;
 		remove_locked(work, one); /* its reference is ours now */
 		one->next_work = gone;

@@ -20,9 +20,12 @@ enum jpfs_exit {
 #define JPFS_CONTROL_NAME ".jpfs"
 /* In it: what this mount is, serves and has done, as JSON. */
 #define JPFS_STATUS_NAME "status.json"
+/* In it: the conversations of the store that this worktree does not have. */
+#define JPFS_LOCAL_NAME "local"
 
 /* Extended attributes of a conversation directory. */
 #define JPFS_XATTR_ID "user.jpfs.id" /* decimal digits */
 /* Written to, it ends the conversation's drafts: "commit" or "discard". It has no value. */
 #define JPFS_XATTR_DRAFT "user.jpfs.draft"
-#define JPFS_XATTR_PRESENCE "user.jpfs.presence" /* "projected" or "workspace-only" */
+#define JPFS_XATTR_PRESENCE "user.jpfs.presence" /* "projected", "workspace-only" or "local" */
+#define JPFS_XATTR_ORIGIN "user.jpfs.origin"     /* the worktree it was started in, if known */
