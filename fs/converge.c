@@ -344,15 +344,27 @@ static void remember(struct jpfs_conversation *conversation, const struct pair *
 	}
 }
 
-/* `decided` is what the stream's content decided for the metadata too, or JP_NOTHING; the stream
- * itself fills it. */
-static int converge_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
-			 bool is_archived, const enum jp_managed *unit, size_t count,
-			 enum jp_outcome *decided)
+/* Which row it is. `stream` is the row that decided the stream, when it was by content and without
+ * a base: then the metadata go with it. JP_ROW_ABSENT otherwise. */
+static enum jp_row decide_unit(const struct jp_unit_facts *facts, size_t count, enum jp_row *stream)
 {
-	struct jp_unit_facts facts = {.is_same = true, .is_archived = is_archived};
+	enum jp_row row = jp_reconcile_row(facts);
+
+	if (count > 1 && !facts->has_base && jp_reconcile_is_by_content(facts))
+		*stream = row;
+	else if (count == 1 && *stream != JP_ROW_ABSENT && jp_row_outcome(row) != JP_NOTHING &&
+		 facts->durable.is_valid && facts->workspace.is_valid)
+		row = *stream;
+	return row;
+}
+
+static int converge_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
+			 const enum jp_managed *unit, size_t count, struct jpfs_decision *decision,
+			 bool is_dry)
+{
+	struct jp_unit_facts facts = {.is_same = true, .is_archived = decision->is_archived};
 	struct pair pairs[2] = {0};
-	enum jp_outcome outcome;
+	enum jp_row row;
 	int r;
 
 	for (size_t i = 0; i < count; i++)
@@ -360,17 +372,18 @@ static int converge_unit(struct jpfs_conversation *conversation, const struct jp
 	r = gather_unit(conversation, base, pairs, count, &facts);
 	if (r < 0)
 		return r;
-	outcome = jp_reconcile(&facts);
-	if (count > 1 && !facts.has_base && jp_reconcile_is_by_content(&facts))
-		*decided = outcome;
-	else if (count == 1 && *decided != JP_NOTHING && outcome != JP_NOTHING &&
-		 facts.durable.is_valid && facts.workspace.is_valid)
-		outcome = *decided;
-	r = carry_out(conversation, outcome, pairs, count);
+	row = decide_unit(&facts, count, &decision->by_content);
+	if (count > 1)
+		decision->stream = row;
+	else
+		decision->metadata = row;
+	if (is_dry)
+		return 0;
+	r = carry_out(conversation, jp_row_outcome(row), pairs, count);
 	if (r < 0)
 		return r;
 	remember(conversation, pairs, count);
-	if (outcome != JP_NOTHING)
+	if (jp_row_outcome(row) != JP_NOTHING)
 		jpfs_work_add(conversation, 0);
 	return 0;
 }
@@ -482,29 +495,44 @@ static int converge_unmanaged(struct jpfs_conversation *conversation, const char
 	return r;
 }
 
-int jpfs_converge_locked(struct jpfs_conversation *conversation)
+/* Both units; `is_dry`: nothing is done, and `ret` tells what would be. */
+static int converge_units(struct jpfs_conversation *conversation, bool is_dry,
+			  struct jpfs_decision *ret)
 {
 	struct jpfs_view *view = conversation->view;
 	char path[JP_CONVERSATION_PATH_BYTES];
-	enum jp_outcome decided = JP_NOTHING;
 	struct jp_base base;
-	bool is_archived;
+	int r;
+
+	*ret = (struct jpfs_decision){.stream = JP_ROW_NOT_DURABLE, .metadata = JP_ROW_NOT_DURABLE};
+	r = jp_dir_index_find(view->durable_index, conversation->id, path, &ret->is_archived);
+	if (r < 0)
+		return r;
+	/* jp may be in the middle of making it. Until it is whole the workspace's files are shown; if
+	 * it stays in pieces, project.c asks for the repair. */
+	if (!conversation->may_repair && !jpfs_durable_is_whole_locked(conversation))
+		return -EAGAIN;
+	ret->is_archived = ret->is_archived || conversation->is_archived;
+	(void)jpfs_base_known(conversation, &base);
+	r = converge_unit(conversation, &base, STREAM_UNIT, 2, ret, is_dry);
+	return r < 0 ? r : converge_unit(conversation, &base, METADATA_UNIT, 1, ret, is_dry);
+}
+
+int jpfs_converge_locked(struct jpfs_conversation *conversation)
+{
 	int r;
 
 	conversation->is_reconciled = true; /* what is called from here must not come back here */
-	r = jp_dir_index_find(view->durable_index, conversation->id, path, &is_archived);
-	if (r == -ENOENT)
-		return 0; /* the workspace's alone, until it is written */
-	/* jp may be in the middle of making it. Until it is whole the workspace's files are shown; if
-	 * it stays in pieces, project.c asks for the repair. */
-	if (r == 0 && !conversation->may_repair && !jpfs_durable_is_whole_locked(conversation))
+	r = converge_units(conversation, false, &conversation->decision);
+	/* The workspace's alone, until it is written; or being made. */
+	if (r == -ENOENT || r == -EAGAIN)
 		return 0;
-	if (r < 0)
-		return r;
-	is_archived = is_archived || conversation->is_archived;
-	(void)jpfs_base_known(conversation, &base);
-	r = converge_unit(conversation, &base, is_archived, STREAM_UNIT, 2, &decided);
-	if (r == 0)
-		r = converge_unit(conversation, &base, is_archived, METADATA_UNIT, 1, &decided);
 	return r < 0 ? r : converge_unmanaged(conversation, "", 0);
+}
+
+int jpfs_converge_look_locked(struct jpfs_conversation *conversation)
+{
+	int r = converge_units(conversation, true, &conversation->decision);
+
+	return r == -ENOENT || r == -EAGAIN ? 0 : r;
 }

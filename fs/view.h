@@ -37,6 +37,7 @@
 #include "core/base_record.h"
 #include "core/dir_index.h"
 #include "core/managed.h"
+#include "core/reconcile.h"
 #include "core/silo.h"
 #include "core/staging.h"
 #include "core/workspace.h"
@@ -121,6 +122,13 @@ struct jpfs_note {
 	char path[];
 };
 
+/* How the two sides of a conversation were brought together. */
+struct jpfs_decision {
+	enum jp_row stream, metadata; /* the rows of the table that decided */
+	enum jp_row by_content;       /* the stream's, where the metadata go with it */
+	bool is_archived;             /* on either side */
+};
+
 struct jpfs_conversation {
 	struct jpfs_object object;
 	struct jpfs_view *view;
@@ -135,6 +143,7 @@ struct jpfs_conversation {
 	bool is_reconciled;
 	int reconcile_failure; /* why not, and until it has succeeded nothing else is done */
 	int64_t reconcile_retry_ms;
+	struct jpfs_decision decision;
 	bool was_durable;        /* a durable copy has been seen */
 	bool may_repair;         /* the durable copy has been in pieces for long: make it whole */
 	uint64_t writes;         /* how often a file was about to change */
@@ -386,6 +395,8 @@ void jpfs_notes_free(struct jpfs_note **notes);
 bool jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation);
 
 must_check int jpfs_converge_locked(struct jpfs_conversation *conversation);
+/* Only find out: conversation->decision is what would be done. */
+must_check int jpfs_converge_look_locked(struct jpfs_conversation *conversation);
 /* Make the workspace's version of a file durable; what it replaces is kept. */
 must_check int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *path);
 must_check int jpfs_sync_durable_locked(struct jpfs_conversation *conversation);

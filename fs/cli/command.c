@@ -25,6 +25,11 @@ const struct jpfs_command jpfs_commands[] = {
 	{"mount", jpfs_help_mount, jpfs_command_mount},
 	{"umount", jpfs_help_umount, jpfs_command_umount},
 	{"status", jpfs_help_status, jpfs_command_status},
+	{"project", jpfs_help_project, jpfs_command_project},
+	{"unproject", jpfs_help_unproject, jpfs_command_unproject},
+	{"commit", jpfs_help_commit, jpfs_command_commit},
+	{"discard", jpfs_help_discard, jpfs_command_discard},
+	{"sync", jpfs_help_sync, jpfs_command_sync},
 	{"allow", jpfs_help_allow, jpfs_command_allow},
 	{"help", jpfs_help_help, jpfs_command_help},
 };

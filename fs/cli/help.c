@@ -18,6 +18,10 @@ const char jpfs_help_overview[] =
 	"  mount [DIR]     mount the workspace that DIR is in (default: here)\n"
 	"  umount [DIR]    bring both sides up to date on disk, and unmount\n"
 	"  status [DIR]    what is mounted, what is pending, the last error\n"
+	"  project ID...   give this worktree conversations that only the store has\n"
+	"  unproject ID... take them out of this worktree; the store keeps them\n"
+	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
+	"  sync [DIR]      bring both sides together without a mount\n"
 	"  allow [DIR]     let this workspace use the conversations kept for its ID\n"
 	"  help COMMAND    more about a command\n"
 	"\n"
@@ -88,6 +92,75 @@ const char jpfs_help_status[] =
 	"  -C DIR    do as if started in DIR\n"
 	"\n"
 	"Exit codes: 0 told, 1 failed, 2 wrong usage, 3 DIR is not in a jp workspace.\n";
+
+const char jpfs_help_project[] =
+	"usage: jpfs project [-C DIR] ID...\n"
+	"\n"
+	"Puts conversations that only the store has (`jpfs ls` calls them local) into\n"
+	"this worktree, where git sees them. Mounted or not; mounted, `mv\n"
+	".jp/conversations/.jpfs/local/NAME .jp/conversations/` does the same.\n"
+	"\n"
+	"  ID        an ID, the beginning of one that no other has, a directory's name,\n"
+	"            or a path to it\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_unproject[] =
+	"usage: jpfs unproject [-C DIR] ID...\n"
+	"\n"
+	"Takes conversations out of this worktree. The store keeps them, complete;\n"
+	"`jpfs project` brings them back. What jp calls local.\n"
+	"\n"
+	"  ID        an ID, the beginning of one that no other has, a directory's name,\n"
+	"            or a path to it\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_commit[] =
+	"usage: jpfs commit [-C DIR] ID...\n"
+	"\n"
+	"Makes a draft durable. A draft is a version that only this worktree shows:\n"
+	"what git put there and is earlier than the store's (a switch to an older\n"
+	"branch), what was trimmed while nothing was mounted, and what jp would not\n"
+	"accept (half an edit, conflict markers), which cannot be committed. What the\n"
+	"store had is kept in its jpfs/history. `jpfs status` names the drafts.\n"
+	"\n"
+	"  ID        an ID, the beginning of one that no other has, a directory's name,\n"
+	"            or a path to it\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_discard[] =
+	"usage: jpfs discard [-C DIR] ID...\n"
+	"\n"
+	"Ends a draft (see `jpfs help commit`): the store's version is shown again. What\n"
+	"it does not contain of the draft is kept in the store's jpfs/history.\n"
+	"\n"
+	"  ID        an ID, the beginning of one that no other has, a directory's name,\n"
+	"            or a path to it\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_sync[] =
+	"usage: jpfs sync [-C DIR] [-n] [--json] [DIR]\n"
+	"\n"
+	"Brings the store and .jp/conversations together without a mount, as mounting\n"
+	"does, and says for each conversation what it did and why: for machines without\n"
+	"FUSE and for git hooks. Nothing is lost: what loses is kept in the store's\n"
+	"jpfs/history. Mounted, the daemon does this all the time, and the command waits\n"
+	"until everything is on disk on both sides.\n"
+	"\n"
+	"  -n, --dry-run   only say what would be done\n"
+	"  --json          an object: \"root\", \"mounted\", \"dry_run\", \"failed\" and\n"
+	"                  \"conversations\", each with \"id\", \"name\", \"archived\", and\n"
+	"                  \"outcome\" and \"reason\" of its \"stream\" and \"metadata\"\n"
+	"  -C DIR          do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 in step, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
 
 const char jpfs_help_allow[] =
 	"usage: jpfs allow [-C DIR] [DIR]\n"

@@ -11,10 +11,10 @@
 
 #include "core/base/io.h"
 #include "core/silo.h"
-#include "core/trust.h"
 #include "core/user_data.h"
 #include "core/workspace.h"
 #include "fs/attach.h"
+#include "fs/cli/open.h"
 #include "fs/cli/place.h"
 #include "fs/lockfile.h"
 #include "fs/log.h"
@@ -35,7 +35,6 @@ enum {
 	/* How long a daemon that is busy attaching or ending is waited for. */
 	OTHER_DAEMON_MS = 5000,
 	POLL_MS = 50,
-	ANSWER_BYTES_MAX = 16,
 };
 
 struct request {
@@ -220,74 +219,6 @@ static int check_conversations(const struct jp_workspace *workspace, struct jp_e
 			workspace->root_path);
 	return jp_error_set(error, r, "%s/.jp/conversations: missing, and cannot be made: %s",
 			    workspace->root_path, strerrordesc_np(-r));
-}
-
-/* ---- trust and silo ---- */
-
-/* Ask at the terminal. Only a clear yes is one. */
-static bool user_agrees(const struct jp_workspace *workspace, const struct jp_silo *silo)
-{
-	char answer[ANSWER_BYTES_MAX];
-
-	jpfs_tell("%s is new to the conversations kept in %s.", workspace->root_path, silo->path);
-	(void)fprintf(stderr, "Whoever wrote this workspace could have chosen that on purpose. "
-			      "Use them here? [y/N] ");
-	(void)fflush(stderr);
-	if (fgets(answer, sizeof(answer), stdin) == NULL)
-		return false;
-	answer[strcspn(answer, "\n")] = '\0';
-	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
-}
-
-static int check_trust(const struct jp_silo *silo, const struct jp_workspace *workspace,
-		       struct jp_error *error)
-{
-	int r = jp_trust_check(silo, workspace);
-
-	if (r < 0)
-		return jp_error_set(error, r, "%s: cannot tell whether it may use %s: %s",
-				    workspace->root_path, silo->path, strerrordesc_np(-r));
-	if (r > 0)
-		return 0;
-	if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) {
-		if (user_agrees(workspace, silo))
-			return 0;
-		return jp_error_set(error, -EPERM, "%s: not mounted", workspace->root_path);
-	}
-	jp_error_remedy(error, "if this workspace is yours, run `jpfs allow %s`",
-			workspace->root_path);
-	return jp_error_set(error, -EPERM, "%s is new to the conversations kept in %s",
-			    workspace->root_path, silo->path);
-}
-
-/* The silo, open and with all its parts, for a workspace that may use it. */
-static int open_silo(const char *user_data, const struct jp_workspace *workspace,
-		     struct jp_silo *ret_silo, struct jp_error *error)
-{
-	const char *slug = jp_workspace_slug(workspace);
-	cleanup_silo struct jp_silo existing = {0}, silo = {0};
-	int r;
-
-	/* Whoever may not use it must not have changed it by asking. */
-	r = jp_silo_open(user_data, workspace->id, slug, false, &existing, error);
-	if (r == 0)
-		r = check_trust(&existing, workspace, error);
-	else if (r == -ENOENT)
-		r = 0;
-	if (r < 0)
-		return r;
-	*error = (struct jp_error){0};
-	r = jp_silo_open(user_data, workspace->id, slug, true, &silo, error);
-	/* Somebody else may have made it since. */
-	if (r == 0 && existing.path == NULL)
-		r = check_trust(&silo, workspace, error);
-	if (r == 0)
-		r = jp_trust_add(&silo, workspace, error);
-	if (r < 0)
-		return r;
-	*ret_silo = silo;
-	silo = (struct jp_silo){0}; /* the caller has it now */
-	return 0;
 }
 
 /* ---- the one daemon ---- */
@@ -544,7 +475,7 @@ int jpfs_command_mount(int argc, char **argv)
 		return r;
 	r = jp_workspace_make_id(&workspace, &error);
 	if (r == 0)
-		r = open_silo(user_data, &workspace, &silo, &error);
+		r = jpfs_open_silo(user_data, &workspace, &silo, &error);
 	if (r < 0)
 		return jpfs_fail(r, &error);
 	r = take_lock(&request, &workspace, &silo, &lock);

@@ -54,7 +54,8 @@ static void the_control_directory_is_listed_on_request(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount_at(&f, f.project, "list_control");
-	STEP(&f, "ls -A \"$V\" | grep -q '^\\.jpfs$'; [ \"$(ls \"$V/.jpfs\")\" = status.json ]");
+	STEP(&f, "ls -A \"$V\" | grep -q '^\\.jpfs$'; [ \"$(echo \"$V/.jpfs/\"*)\" = "
+		 "\"$V/.jpfs/local $V/.jpfs/status.json\" ]");
 	fixture_umount(&f);
 }
 

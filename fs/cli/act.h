@@ -1,0 +1,45 @@
+/*
+ * Commands that do one thing to some conversations, mounted or not.
+ *
+ * Through a mount, a command is an ordinary program: it renames directories and sets attributes,
+ * and the daemon does the work. Without one it does the work itself, with the same engine.
+ */
+#pragma once
+
+#include "fs/cli/pick.h"
+#include "fs/offline.h"
+
+struct jpfs_action {
+	const char *name; /* the command's */
+	const char *done; /* what is printed before a conversation's name */
+	/* `root_fd` is the mount's root. 0, -EALREADY nothing to do (`error` may say what is so),
+	 * -errno. */
+	int (*mounted)(int root_fd, const struct jpfs_picked *picked, struct jp_error *error);
+	int (*offline)(struct jpfs_view *view, const struct jpfs_picked *picked,
+		       struct jp_error *error);
+};
+
+/* Parse the command line and do it to each conversation that is named. An exit code. */
+int jpfs_act(const struct jpfs_action *action, int argc, char **argv);
+
+/* Where things are, for a command: filled as far as there is something. */
+struct jpfs_site {
+	struct jp_workspace workspace;
+	struct jp_silo silo;
+	char mount_point[PATH_MAX];
+	bool has_silo;   /* false: nothing was ever kept for this ID */
+	bool is_mounted; /* by a daemon that answers */
+	bool is_empty;   /* is_mounted, and nothing is in the view: listing it would detach it */
+};
+
+/*
+ * Find the workspace of a directory, what is mounted there, and its silo. A dead mount is taken
+ * away; `make`: what a command that changes something needs is made.
+ * Returns 0 or an exit code; it was said what is wrong.
+ */
+must_check int jpfs_site_open(const char *directory, bool make, struct jpfs_site *ret_site);
+void jpfs_site_release(struct jpfs_site *site);
+#define cleanup_site __attribute__((cleanup(jpfs_site_release)))
+
+/* Wait until a daemon has everything on disk. 0 or an exit code. */
+must_check int jpfs_site_sync(const struct jpfs_site *site);

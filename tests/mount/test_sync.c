@@ -1,0 +1,207 @@
+/*
+ * What commands do to conversations, without a mount and through one: sync, project, unproject,
+ * commit, discard. Semantics, sections 5, 6 and 8.
+ */
+#include "tests/mount/fixture.h"
+
+/*
+ * `everything` prints all but jpfs/ with bytes, inodes and times; `outcome N WHICH` of what sync
+ * --json said of the N-th conversation in ../json; `said WORD` counts lines of ../said.
+ */
+static const char LIBRARY[] =
+	"cat > ../lib.sh <<'END'\n"
+	"e=$V/$X/events.json; m=$V/$X/metadata.json; DE=$D/$X/events.json\n"
+	"everything() { find \"$P\" \"$S\" -path \"$S/jpfs\" -prune -o -path '*/.git' -prune -o "
+	"\\\n"
+	"  -type f -printf '%p %i %m %T@ %C@\\n' -exec cat {} + | sort; }\n"
+	"outcome() { python3 -c 'import json, sys\n"
+	"print(json.load(open(\"../json\"))[\"conversations\"][int(sys.argv[1])][sys.argv[2]]"
+	"[\"outcome\"])' $1 $2; }\n"
+	"refused() { code=$1; shift; \"$@\" > ../out 2> ../err && r=0 || r=$?; [ $r = $code ] || "
+	"fail \"exit $r\"\n"
+	"  [ -s ../err ] || fail 'it said nothing'; }\n"
+	"END\n";
+
+static bool begin(struct fixture *fixture)
+{
+	if (!fixture_begin(fixture))
+		return false;
+	STEP(fixture, LIBRARY);
+	return true;
+}
+
+static void a_first_sync_imports_and_a_second_changes_nothing(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f, ". ../lib.sh; \"$J\" sync --dry-run --json > ../json\n"
+		 "[ \"$(outcome 0 stream)\" = 'to be imported' ]; [ ! -e \"$S\" ] || fail 'it made "
+		 "something'\n"
+		 "\"$J\" sync | grep -c ^imported: | grep -qx 3; diff -r \"$D\" \"$V\"\n"
+		 "everything > ../kept; \"$J\" sync > ../said; everything | diff ../kept -\n"
+		 "grep -q '3 in step, 0 not' ../said; \"$J\" sync --dry-run > ../said\n"
+		 "everything | diff ../kept -; find \"$D\" -newermt 2026-03-06 -name '*.json' | "
+		 "grep . && "
+		 "fail 'times changed'; :");
+	CHECK_INVARIANTS(&f);
+}
+
+static void sync_does_what_mounting_does_and_says_why(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../lib.sh; \"$J\" sync; sed -i s/First/Edited/ \"$m\"\n"
+	     "sed -i s/Second/Stored/ \"$D/" SECOND "/metadata.json\"; echo '[{' > \"$V/" THIRD
+	     "/events.json\"; rm \"$e\"\n"
+	     "everything > ../kept; \"$J\" sync -n --json > ../json; everything | diff ../kept -\n"
+	     "[ \"$(outcome 0 metadata)\" = 'to be stored' ]; [ \"$(outcome 0 stream)\" = 'to be "
+	     "hidden "
+	     "here' ] || outcome 0 stream\n"
+	     "[ \"$(outcome 1 metadata)\" = 'to be updated here' ]\n"
+	     "[ \"$(outcome 2 stream)\" = 'to be a draft' ]; \"$J\" sync > ../said\n"
+	     "grep -q '^stored: 17457886043-first-title (metadata): only the workspace' ../said\n"
+	     "grep -q '^updated here: " SECOND " (metadata): only the store' ../said\n"
+	     "grep -q '^a draft: " THIRD " (conversation): ' ../said\n"
+	     "grep -q Edited \"$D/$X/metadata.json\"; grep -q Stored \"$V/" SECOND
+	     "/metadata.json\"\n"
+	     "[ ! -e \"$e\" ]; [ -e \"$DE\" ]; [ \"$(cat \"$V/" THIRD "/events.json\")\" = '[{' ]\n"
+	     "everything > ../kept; \"$J\" sync > ../said; everything | diff ../kept -\n"
+	     "\"$J\" discard " THIRD
+	     "; git checkout -q -- \"$e\"; \"$J\" sync; cmp \"$e\" \"$DE\"");
+	CHECK_INVARIANTS(&f);
+}
+
+static void an_older_checkout_costs_no_turn_without_a_mount_either(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../lib.sh; \"$J\" sync; python3 - \"$DE\" <<'E'\n"
+	     "import json, sys\n"
+	     "events = json.load(open(sys.argv[1]))\n"
+	     "events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'turn', 'content': "
+	     "'new'})\n"
+	     "open(sys.argv[1], 'w').write(json.dumps(events, indent=2) + '\\n')\n"
+	     "E\n"
+	     "touch -d 2001-01-01 \"$DE\"; git worktree add -q -b side \"$W\"\n"
+	     "\"$J\" -C \"$W\" sync > ../said; grep -q '^updated here: .*an earlier one' ../said\n"
+	     "grep -q new \"$WV/$X/events.json\"; grep -q new \"$DE\"; git -C \"$W\" checkout -q "
+	     "-- .\n"
+	     "\"$J\" sync \"$W\" > ../said; grep -q new \"$DE\"\n"
+	     /* A clone is another root: it is asked about, and nothing is changed meanwhile. */
+	     "git clone -q . ../clone; everything > ../kept; refused 1 \"$J\" sync ../clone\n"
+	     "grep -q 'jpfs allow' ../err; everything | diff ../kept -; \"$J\" allow ../clone\n"
+	     "\"$J\" sync ../clone; grep -q new \"../clone/.jp/conversations/$X/events.json\"; "
+	     "grep -q "
+	     "new \"$DE\"; \"$J\" sync");
+	CHECK_INVARIANTS(&f);
+}
+
+static void conversations_are_projected_and_taken_out_by_any_name(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f, "\"$J\" sync; cp -a \"$D\" ../kept");
+	for (int round = 0; round < 2; round++) {
+		STEP(&f,
+		     ". ../lib.sh; \"$J\" unproject 17457886043 \"$V/" SECOND "/events.json\"\n"
+		     "[ \"$(ls \"$V\")\" = " THIRD " ]; diff -r ../kept \"$D\"\n"
+		     "\"$J\" unproject 17457886043 | grep -q 'nothing to do'\n"
+		     "\"$J\" project $X; [ -e \"$V/$X/events.json\" ]; \"$J\" project " SECOND "\n"
+		     "\"$J\" project " SECOND " | grep -q 'nothing to do'; diff -r ../kept \"$D\"\n"
+		     "diff -r \"$V\" \"$D\"; refused 1 \"$J\" project 1745788604; grep -q "
+		     "17457886045 ../err\n"
+		     "refused 1 \"$J\" project $X no-such-thing; refused 1 \"$J\" unproject $X "
+		     "99999\n"
+		     "[ -e \"$V/$X\" ]; refused 2 \"$J\" project; refused 2 \"$J\" unproject "
+		     "--frob x\n"
+		     "refused 3 \"$J\" -C / project 17457886043\n"
+		     "(cd \"$V/$X\"; \"$J\" unproject .); [ ! -e \"$V/$X\" ]; \"$J\" project "
+		     "17457886043\n"
+		     /* Archived ones, too. */
+		     "mkdir -p \"$V/.archive\" \"$D/.archive\"; mv \"$D/$X\" \"$D/.archive/\"\n"
+		     "mv \"$V/$X\" \"$V/.archive/\" || :; \"$J\" unproject 17457886043; [ ! -e "
+		     "\"$V/.archive/$X\" ]\n"
+		     "[ -e \"$D/.archive/$X\" ]; \"$J\" project 17457886043; [ -e "
+		     "\"$V/.archive/$X\" ]\n"
+		     "mv \"$D/.archive/$X\" \"$D/\"; mv \"$V/.archive/$X\" \"$V/\"; rmdir "
+		     "\"$V/.archive\" "
+		     "\"$D/.archive\"");
+		if (round == 0)
+			fixture_mount(&f);
+	}
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void drafts_are_ended_by_command_mounted_or_not(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f, "\"$J\" sync");
+	for (int round = 0; round < 2; round++) {
+		STEP(&f,
+		     ". ../lib.sh; cp \"$DE\" ../kept; echo '[{' > \"$e\"\n"
+		     "until_ok grep -q . \"$e\"; sleep 0.7; refused 1 \"$J\" commit $X\n"
+		     "grep -q 'discard' ../err; cmp ../kept \"$DE\"; \"$J\" discard $X\n"
+		     "until_ok cmp ../kept \"$e\"; \"$J\" discard $X | grep -q 'nothing to do'\n"
+		     "\"$J\" commit $X | grep -q 'nothing to do'; grep -rqF '[{' "
+		     "\"$S/jpfs/history\"\n"
+		     /* What git put back is valid, and made durable on purpose. */
+		     "sed -i 's/First Title?/& and more/' \"$e\"; \"$J\" sync; grep -q 'and more' "
+		     "\"$DE\"\n"
+		     "git checkout -q -- \"$e\"; \"$J\" sync; grep -q 'and more' \"$e\" && fail "
+		     "shown\n"
+		     "grep -q 'and more' \"$DE\"; \"$J\" commit 17457886043; cmp \"$e\" \"$DE\"\n"
+		     "grep -rq 'and more' \"$S/jpfs/history\"; rm -rf \"$S/jpfs/history\"/*");
+		if (round == 0)
+			fixture_mount(&f);
+	}
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void a_worktree_in_work_is_left_alone(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f,
+	     ". ../lib.sh; until_ok test -e \"$D/" THIRD "\"\n"
+	     "\"$J\" sync | grep -q 'keeps both sides in step'; sed -i s/First/Edited/ \"$m\"\n"
+	     "\"$J\" sync; cmp \"$m\" \"$D/$X/metadata.json\"; \"$J\" sync --json | python3 -c '\n"
+	     "import json, sys; assert json.load(sys.stdin)[\"mounted\"]'\n"
+	     /* Its mount swept away by somebody, the daemon still has the lock. */
+	     "rm -rf .jp/conversations; until_ok not is_mounted \"$V\"; refused 1 \"$J\" sync\n"
+	     "grep -q 'process' ../err; git checkout -q -- .jp; until_ok is_mounted \"$V\"");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		TEST(a_first_sync_imports_and_a_second_changes_nothing),
+		TEST(sync_does_what_mounting_does_and_says_why),
+		TEST(an_older_checkout_costs_no_turn_without_a_mount_either),
+		TEST(conversations_are_projected_and_taken_out_by_any_name),
+		TEST(drafts_are_ended_by_command_mounted_or_not),
+		TEST(a_worktree_in_work_is_left_alone),
+		CU_TEST_INFO_NULL,
+	};
+
+	return jp_run_suite("sync", tests);
+}
