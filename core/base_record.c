@@ -27,12 +27,13 @@ struct known {
 struct jp_base_record {
 	pthread_mutex_t lock; /* a leaf */
 	int directory_fd;     /* owned */
-	int fd;               /* O_APPEND; owned; -EBADF when read-only */
+	int fd;               /* owned; -EBADF when read-only */
 	char name[128];
 	/* protected by lock from here on */
 	struct known *items; /* by ID */
 	size_t count, room;
 	size_t lines; /* in the file */
+	off_t end;    /* of the file: one process writes it, who holds the worktree's lock */
 	bool is_unsynced;
 };
 
@@ -214,35 +215,33 @@ static int write_anew(struct jp_base_record *record)
 	r = jp_replace_file(record->directory_fd, record->name, text, used, 0600);
 	if (r < 0)
 		return r;
-	fd = openat(record->directory_fd, record->name,
-		    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(record->directory_fd, record->name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
 	jp_closep(&record->fd);
 	record->fd = fd;
 	record->lines = lines;
+	record->end = (off_t)used;
 	record->is_unsynced = false;
 	return 0;
 }
 
-/* Lines are put together in a buffer of their own, and the file is written by one write each. */
 static int append(struct jp_base_record *record, const struct known *known)
 {
 	char line[LINE_BYTES];
 	size_t size = format_line(known, line);
-	ssize_t n;
+	int r;
 
 	if (record->fd < 0)
 		return 0;
-	n = write(record->fd, line, size);
-	if (n < 0)
-		return -errno;
+	/* Half a line is written over by the next one. */
+	r = jp_write_all(record->fd, line, size, record->end);
+	if (r < 0)
+		return r;
+	record->end += (off_t)size;
 	record->is_unsynced = true;
 	record->lines++;
-	if ((size_t)n == size)
-		return 0;
-	/* Half a line would spoil the next one, too. */
-	return write_anew(record);
+	return 0;
 }
 
 /* Returns whether all of it was as it should be. */
@@ -287,7 +286,7 @@ static int load(struct jp_base_record *record, bool read_only)
 {
 	cleanup_free char *text = NULL;
 	bool is_whole = false;
-	size_t size;
+	size_t size = 0;
 	int r;
 
 	r = jp_read_file(record->directory_fd, record->name, FILE_BYTES_MAX, &text, &size);
@@ -299,8 +298,8 @@ static int load(struct jp_base_record *record, bool read_only)
 		return 0;
 	if (!is_whole || record->lines > 2 * record->count + STALE_LINES_MAX)
 		return write_anew(record);
-	record->fd = openat(record->directory_fd, record->name,
-			    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	record->fd = openat(record->directory_fd, record->name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	record->end = (off_t)size;
 	return record->fd < 0 ? -errno : 0;
 }
 

@@ -9,7 +9,7 @@
  *
  * The name is of the worktree's root directory, not of its path: a new worktree at an old path is
  * new. The file is a header line and one line for each conversation, its own checksum at the end; a
- * later line for an ID takes the place of an earlier one. So an update is one write(2) at the end,
+ * later line for an ID takes the place of an earlier one. So an update is one pwrite(2) at the end,
  * and a line that a crash or a bad disk left in pieces is ignored. Losing the file, or the last
  * lines of it, loses no data: only knowledge, and what then cannot be decided by it is decided by
  * what the versions contain.

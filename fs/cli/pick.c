@@ -3,6 +3,7 @@
 
 #include "core/conversation_id.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,11 +44,24 @@ static const struct jp_index_entry *find(const struct jp_index_entry *entries, s
 	return NULL;
 }
 
+/* A path as the kernel spells it, if there is such a thing; a new string or NULL. */
+static char *full_path(const char *text)
+{
+	cleanup_close int fd = openat(AT_FDCWD, text, O_PATH | O_CLOEXEC);
+	char link[64], path[PATH_MAX];
+	ssize_t n = -1;
+
+	if (fd >= 0) {
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		n = readlinkat(AT_FDCWD, link, path, sizeof(path));
+	}
+	return n > 0 ? strndup(path, (size_t)n) : strdup(text);
+}
+
 /* The ID in a path: the last of its names that is a conversation's. */
 static bool id_of_path(const char *text, uint64_t *ret_id)
 {
-	cleanup_free char *real = realpath(text, NULL);
-	cleanup_free char *copy = strdup(real != NULL ? real : text);
+	cleanup_free char *copy = full_path(text);
 	char *rest = copy, *name;
 	bool is_found = false;
 
