@@ -1,23 +1,32 @@
 /*
- * Containment of one `events.json` in another, decided on bytes. See stream.h.
+ * Containment of one `events.json` in another. See stream.h.
  *
- * jp rewrites the whole file for every event, but pretty-printed, so an appended event changes only
- * the tail: `\n]\n` becomes `,\n  {`. Both are JSON, where a raw newline cannot stand inside a
- * string, so the older file's last `\n]` is the end of its array; and as all bytes before it are
- * the same, the `,\n` is at the same place in the newer file's array, after the same events.
- * Comparing events as values would find a little more, at the price of parsing both; what is
- * missed costs one kept copy.
+ * First by bytes, because that is what happens in every normal turn: jp rewrites the whole file, but
+ * pretty-printed, so an appended event changes only the tail: `\n]\n` becomes `,\n  {`. Both are
+ * JSON, where a raw newline cannot stand inside a string, so the older file's last `\n]` is the end
+ * of its array; and as all bytes before it are the same, the `,\n` is at the same place in the
+ * newer file's array, after the same events.
+ *
+ * Then by values: a file that was formatted anew, or that jp has amended (it adds to the metadata
+ * of events that are there already, and takes away a turn that was begun and left empty). Elements
+ * whose bytes are the same need no parsing; only those that differ are parsed. What a text is made
+ * of decides nothing that its bytes could not: where the two disagree, the answer is no.
  */
 #include "core/stream.h"
 
 #include "core/base/io.h"
+#include "core/validity.h"
 
+#include <jansson.h>
 #include <string.h>
 
 enum {
 	PIECE_BYTES = 64 * 1024,
 	TAIL_BYTES = 3,      /* "\n]\n" */
 	SEPARATOR_BYTES = 2, /* ",\n" */
+	/* Larger ones are not compared by value: a copy is kept. */
+	FILE_BYTES_MAX = 128 * 1024 * 1024,
+	ELEMENT_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 /* Read as much of `size` as there is. Returns the bytes read or -errno. */
@@ -101,7 +110,8 @@ static int find_tail(int fd, off_t size, bool *ret_is_empty)
 	return memcmp(tail + want - 2, "\n]", 2) == 0 ? 2 : 0;
 }
 
-int jp_stream_contains(int older_fd, int newer_fd)
+/* 1 as far as bytes tell, 0 they don't, -errno. */
+static int contains_bytes(int older_fd, int newer_fd)
 {
 	char separator[SEPARATOR_BYTES];
 	struct stat older;
@@ -130,4 +140,178 @@ int jp_stream_contains(int older_fd, int newer_fd)
 	if (n != SEPARATOR_BYTES || memcmp(separator, ",\n", SEPARATOR_BYTES) != 0)
 		return 0;
 	return begin_alike(older_fd, newer_fd, body);
+}
+
+/* ---- by values ---- */
+
+struct element {
+	const char *text; /* borrowed from the stream's text */
+	size_t size;
+};
+
+/* A file's elements. */
+struct elements {
+	char *text; /* owned */
+	struct element *items;
+	size_t count;
+};
+
+static void elements_release(struct elements *elements)
+{
+	free(elements->text);
+	free(elements->items);
+}
+
+#define cleanup_elements __attribute__((cleanup(elements_release)))
+
+static int add_element(struct elements *elements, const char *start, const char *end, size_t *room)
+{
+	if (elements->count == *room) {
+		size_t more = *room == 0 ? 256 : *room * 2;
+		struct element *grown = reallocarray(elements->items, more, sizeof(*grown));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		elements->items = grown;
+		*room = more;
+	}
+	elements->items[elements->count++] = (struct element){start, (size_t)(end - start)};
+	return 0;
+}
+
+/* Cut a text that is known to be a JSON array of objects: brackets outside of strings tell. */
+static int cut(struct elements *elements, size_t size)
+{
+	const char *start = NULL, *end = elements->text + size;
+	bool is_string = false;
+	size_t depth = 0, room = 0;
+
+	for (const char *c = elements->text; c < end; c++) {
+		if (is_string) {
+			if (*c == '\\')
+				c++;
+			else if (*c == '"')
+				is_string = false;
+			continue;
+		}
+		if (*c == '"') {
+			is_string = true;
+		} else if (*c == '[' || *c == '{') {
+			if (depth++ == 1)
+				start = c;
+		} else if (*c == ']' || *c == '}') {
+			int r = 0;
+
+			if (--depth == 1)
+				r = add_element(elements, start, c + 1, &room);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* Returns 1, 0 when it is nothing to be compared, or -errno. */
+static int read_elements(int fd, struct elements *ret)
+{
+	struct stat st;
+	ssize_t n;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size <= 0 || st.st_size > FILE_BYTES_MAX)
+		return 0;
+	ret->text = malloc((size_t)st.st_size);
+	if (ret->text == NULL)
+		return -ENOMEM;
+	n = read_at(fd, ret->text, (size_t)st.st_size, 0);
+	if (n < 0)
+		return (int)n;
+	/* What was read and not what is there by now. */
+	if (jp_validity_of_text(JP_EVENTS, ret->text, (size_t)n) != 1)
+		return 0;
+	r = cut(ret, (size_t)n);
+	return r < 0 ? r : 1;
+}
+
+static json_t *parse(const struct element *element)
+{
+	if (element->size > ELEMENT_BYTES_MAX)
+		return NULL;
+	return json_loadb(element->text, element->size, JSON_ALLOW_NUL, NULL);
+}
+
+static bool has_type(const struct element *element, const char *type)
+{
+	json_t *value = parse(element);
+	const char *found = json_string_value(json_object_get(value, "type"));
+	bool is_it = found != NULL && strcmp(found, type) == 0;
+
+	json_decref(value);
+	return is_it;
+}
+
+/* Whether two events are the same, an event's own metadata apart. */
+static bool are_alike(const struct element *a, const struct element *b)
+{
+	json_t *first, *second;
+	bool result;
+
+	if (a->size == b->size && memcmp(a->text, b->text, a->size) == 0)
+		return true;
+	first = parse(a);
+	second = parse(b);
+	if (first != NULL && second != NULL) {
+		json_object_del(first, "metadata");
+		json_object_del(second, "metadata");
+	}
+	result = first != NULL && second != NULL && json_equal(first, second) == 1;
+	json_decref(first);
+	json_decref(second);
+	return result;
+}
+
+/* The two-file layout keeps the base configuration as the first element, the three-file layout in a
+ * file of its own: where only one of the two has it, it is left out. */
+static void skip_base(struct elements *older, struct elements *newer, size_t *older_at,
+		      size_t *newer_at)
+{
+	bool older_has, newer_has;
+
+	*older_at = *newer_at = 0;
+	if (older->count == 0 || newer->count == 0 || are_alike(&older->items[0], &newer->items[0]))
+		return;
+	older_has = has_type(&older->items[0], "config_delta");
+	newer_has = has_type(&newer->items[0], "config_delta");
+	if (older_has != newer_has) {
+		*older_at = older_has ? 1 : 0;
+		*newer_at = newer_has ? 1 : 0;
+	}
+}
+
+static int contains_values(int older_fd, int newer_fd)
+{
+	cleanup_elements struct elements older = {0}, newer = {0};
+	size_t i, k;
+	int r = read_elements(older_fd, &older);
+
+	if (r == 1)
+		r = read_elements(newer_fd, &newer);
+	if (r != 1)
+		return r;
+	for (skip_base(&older, &newer, &i, &k); i < older.count; i++, k++) {
+		if (k < newer.count && are_alike(&older.items[i], &newer.items[k]))
+			continue;
+		/* A turn that was begun and left: jp takes it away again. */
+		return i + 1 == older.count && has_type(&older.items[i], "turn_start");
+	}
+	return 1;
+}
+
+int jp_stream_contains(int older_fd, int newer_fd)
+{
+	int r = contains_bytes(older_fd, newer_fd);
+
+	return r != 0 ? r : contains_values(older_fd, newer_fd);
 }

@@ -15,6 +15,9 @@ enum {
 #define E2                                                                                         \
 	"  {\n    \"type\": \"x\",\n    \"timestamp\": \"2026-03-05 19:31:46.0\",\n    \"a\": "    \
 	"[]\n  }"
+#define G2                                                                                         \
+	"  {\n    \"type\": \"x\",\n    \"timestamp\": \"2026-03-05 19:31:46.0\",\n    \"a\": "    \
+	"[],\n    \"b\": 1\n  }"
 #define E3 "  {\n    \"type\": \"y\",\n    \"timestamp\": \"2026-03-05 19:31:47.0\"\n  }"
 #define ONE "[\n" E1 "\n]\n"
 #define TWO "[\n" E1 ",\n" E2 "\n]\n"
@@ -72,28 +75,99 @@ static void an_empty_array_is_contained_in_every_array(void)
 
 static void an_edit_anywhere_before_the_end_is_not_contained(void)
 {
-	CHECK_CONTAINS(0, {TWO, "[\n" E1 ",\n" E3 "\n]\n"}, {ONE, "[\n" E2 ",\n" E1 "\n]\n"},
-		       {TWO, "[\n" E2 ",\n" E1 ",\n" E3 "\n]\n"}, {ONE, "[\n" E2 "\n]\n"});
+	CHECK_CONTAINS(0, {TWO, "[\n" E1 ",\n" E3 "\n]\n"},
+		       {TWO, "[\n" E2 ",\n" E1 ",\n" E3 "\n]\n"}, {TWO, "[\n" E2 "\n]\n"},
+		       {"[\n" E2 "\n]\n", "[\n" E3 ",\n" E2 "\n]\n"});
 }
 
 static void a_version_that_lost_its_last_events_contains_no_longer_one(void)
 {
-	CHECK_CONTAINS(0, {TWO, ONE}, {THREE, TWO}, {ONE, "[]\n"}, {ONE, ""});
+	CHECK_CONTAINS(0, {TWO, ONE}, {THREE, TWO}, {TWO, "[]\n"}, {ONE, ""});
 }
 
 static void an_event_that_grew_is_not_an_event_appended(void)
 {
 	CHECK_CONTAINS(0, {"[\n1\n]\n", "[\n12,\n3\n]\n"}, {"[\n[1\n]\n", "[\n[1\n],\n2]\n"},
-		       {ONE, "[\n" E1 " ,\n" E2 "\n]\n"}, {ONE, "[\n" E1 ", " E2 "\n]\n"});
+		       {"[\n" E2 "\n]\n", "[\n" G2 ",\n" E3 "\n]\n"});
 }
 
-static void another_layout_errs_on_the_side_of_keeping_a_copy(void)
+static void what_is_no_stream_errs_on_the_side_of_keeping_a_copy(void)
 {
 	CHECK_CONTAINS(0, {"[\n1]\n", "[\n,\n"}, {"[1]", "[1,2]"}, {"[1]\n", "[1,\n2]\n"},
 		       {"[\n1]\n", "[\n1,\n2]\n"}, {ONE, "[{\"type\":1}]"},
-		       {"[\n1\n]\n\n", "[\n1,\n2\n]\n"}, {"[ ]", ONE}, {"[\n]\n", ONE}, {"", ONE},
-		       {"]", ONE}, {"[]x", ONE}, {"a[]", ONE});
+		       {"[\n1\n]\n\n", "[\n1,\n2\n]\n"}, {"", ONE}, {"]", ONE}, {"[]x", ONE},
+		       {"a[]", ONE});
 	CHECK_CONTAINS(1, {"\n]\n", ",\nx"}); /* what is no JSON loses no bytes either */
+}
+
+static void events_are_compared_as_values(void)
+{
+	static const char packed[] =
+		"[{\"timestamp\":\"2026-03-05 19:31:45.0\",\"type\":\"turn_start\"},"
+		"{\"a\":[ ],\"type\":\"\\u0078\",\"timestamp\":\"2026-03-05 "
+		"19:31:46.0\"}]";
+
+	CHECK_CONTAINS(1, {TWO, packed}, {packed, TWO}, {packed, THREE}, {ONE, packed},
+		       {"[ ]", ONE}, {"[\n]\n", ONE}, {ONE, "[\n" E1 " ,\n" E2 "\n]\n"});
+	CHECK_CONTAINS(0, {THREE, packed}, {packed, ONE}, {packed, "[\n" E1 ",\n" G2 "\n]\n"});
+}
+
+static void what_jp_amends_does_not_count(void)
+{
+	/* Its metadata, as jp adds and removes them. */
+	static const char plain[] = "[{\"type\":\"x\",\"timestamp\":\"t\",\"metadata\":{\"a\":1}}]";
+	static const char amended[] =
+		"[{\"type\":\"x\",\"timestamp\":\"t\",\"metadata\":{\"b\":[{}]}}, "
+		"{\"type\":\"y\",\"timestamp\":\"t\"}]";
+	static const char without[] = "[{\"type\":\"x\",\"timestamp\":\"t\"}]";
+	static const char deeper[] =
+		"[{\"type\":\"x\",\"timestamp\":\"t\",\"b\":{\"metadata\":1}}]";
+
+	CHECK_CONTAINS(1, {plain, amended}, {plain, without}, {without, amended});
+	CHECK_CONTAINS(0, {amended, plain}, {deeper, plain}, {deeper, without});
+	/* A turn that was begun and left; but not one in the middle. */
+	CHECK_CONTAINS(1, {"[\n" E2 ",\n" E1 "\n]\n", "[\n" E2 "\n]\n"},
+		       {"[\n" E2 ",\n" E1 "\n]\n", "[\n" E2 ",\n" E3 "\n]\n"}, {ONE, "[]\n"});
+	CHECK_CONTAINS(0, {"[\n" E2 ",\n" E1 ",\n" E3 "\n]\n", "[\n" E2 ",\n" E3 "\n]\n"},
+		       {"[\n" E1 ",\n" E1 "\n]\n", "[]\n"});
+}
+
+static void the_base_configuration_is_left_apart(void)
+{
+	static const char base[] = "{\"type\":\"config_delta\",\"timestamp\":\"t\",\"delta\":{}}";
+	char old_layout[1024], other[1024];
+
+	(void)snprintf(old_layout, sizeof(old_layout), "[%s,%s]", base, E2);
+	(void)snprintf(other, sizeof(other), "[%s,%s,%s]", base, E2, E3);
+	CU_ASSERT_EQUAL(contains(old_layout, strlen(old_layout), "[" E2 "]", strlen("[" E2 "]")),
+			1);
+	CU_ASSERT_EQUAL(contains("[" E2 "]", strlen("[" E2 "]"), old_layout, strlen(old_layout)),
+			1);
+	CU_ASSERT_EQUAL(contains(old_layout, strlen(old_layout), other, strlen(other)), 1);
+	CU_ASSERT_EQUAL(contains(other, strlen(other), old_layout, strlen(old_layout)), 0);
+	CU_ASSERT_EQUAL(contains("[" E2 "]", strlen("[" E2 "]"), other, strlen(other)), 1);
+	CU_ASSERT_EQUAL(contains(other, strlen(other), "[" E2 "]", strlen("[" E2 "]")), 0);
+}
+
+static void deep_nesting_is_no_danger(void)
+{
+	enum { DEPTH = 200000 };
+	cleanup_free char *older = malloc(2 * DEPTH + 100), *newer = malloc(2 * DEPTH + 100);
+	size_t size;
+
+	if (older == NULL || newer == NULL)
+		abort();
+	size = (size_t)sprintf(older, "[{\"type\":1,\"timestamp\":2,\"a\":");
+	memset(older + size, '[', DEPTH);
+	memset(older + size + DEPTH, ']', DEPTH);
+	size += 2 * (size_t)DEPTH;
+	memcpy(older + size, "}]", 3);
+	memcpy(newer, older, size + 3);
+	newer[9] = '3'; /* the type */
+	CU_ASSERT_EQUAL(contains(older, size + 2, newer, size + 2), 0);
+	memcpy(newer, older, size + 3);
+	memcpy(newer + size, "} ]", 4);
+	CU_ASSERT_EQUAL(contains(older, size + 2, newer, size + 3), 1);
 }
 
 static void the_separator_may_end_the_newer_file(void)
@@ -173,6 +247,7 @@ static void check_real_file(int dirfd)
 {
 	cleanup_free char *text = NULL, *older = NULL;
 	const char *at;
+	char *stamp;
 	size_t size = 0, step;
 
 	if (jp_read_file(dirfd, "events.json", SIZE_MAX, &text, &size) < 0) {
@@ -191,7 +266,13 @@ static void check_real_file(int dirfd)
 		memcpy(older + body, "\n]\n", 3);
 		CU_ASSERT_EQUAL(contains(older, body + 3, text, size), 1);
 		CU_ASSERT_EQUAL(contains(text, size, older, body + 3), 0);
-		older[body / 2] ^= 1;
+		/* The first of several, or the base configuration, with another time. */
+		older[body] = '\0';
+		stamp = strstr(older, "\"timestamp\": \"2");
+		older[body] = '\n';
+		if (from == 0 || stamp == NULL)
+			continue;
+		stamp[strlen("\"timestamp\": \"")] = '3';
 		CU_ASSERT_EQUAL(contains(older, body + 3, text, size), 0);
 	}
 }
@@ -226,7 +307,11 @@ int main(void)
 		TEST(an_edit_anywhere_before_the_end_is_not_contained),
 		TEST(a_version_that_lost_its_last_events_contains_no_longer_one),
 		TEST(an_event_that_grew_is_not_an_event_appended),
-		TEST(another_layout_errs_on_the_side_of_keeping_a_copy),
+		TEST(what_is_no_stream_errs_on_the_side_of_keeping_a_copy),
+		TEST(events_are_compared_as_values),
+		TEST(what_jp_amends_does_not_count),
+		TEST(the_base_configuration_is_left_apart),
+		TEST(deep_nesting_is_no_danger),
 		TEST(the_separator_may_end_the_newer_file),
 		TEST(size_makes_no_difference),
 		TEST(offsets_are_not_moved),
