@@ -449,6 +449,8 @@ static int prepare(const struct request *request, struct jp_workspace *workspace
 	}
 	if (r == 0)
 		r = check_conversations(workspace, &error);
+	if (r == -EXDEV && tell_mounted(request, workspace) >= 0)
+		return JPFS_EXIT_DONE; /* another `jpfs mount` was quicker */
 	if (r < 0)
 		return jpfs_fail(r, &error);
 	*ret_user_data = TAKE_PTR(user_data);
