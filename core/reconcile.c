@@ -79,7 +79,7 @@ enum jp_write jp_reconcile_write(const struct jp_write_facts *facts)
 {
 	if (!facts->is_valid)
 		return JP_WRITE_DRAFT;
-	if (facts->was_draft && facts->is_base)
+	if (facts->was_draft && facts->is_exclusive && facts->is_base)
 		return JP_WRITE_END;
 	if ((facts->is_exclusive || facts->was_draft) && facts->is_earlier)
 		return JP_WRITE_DRAFT;

@@ -110,6 +110,8 @@ enum jp_write {
  * What becomes of a write. A person or jp writes over a file, or renames another one over it: that
  * is durable, also when it is a trim. git unlinks and creates, and what it puts there that is
  * merely earlier stays in this worktree, as does whatever goes on from there and is earlier still.
+ * When git puts back what both sides were, it has switched back. A person who writes just that wants
+ * to read it again.
  * Source: semantics, section 5, "Drafts".
  */
 enum jp_write jp_reconcile_write(const struct jp_write_facts *facts);

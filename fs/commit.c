@@ -238,8 +238,8 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 		r = -errno;
 
 	held = jp_lock(&conversation->lock);
-	if (r == 0 &&
-	    (!is_unchanged(entry, attempt) || !entry->is_linked || !conversation->in_view))
+	if (r == 0 && (!is_unchanged(entry, attempt) || !entry->is_linked ||
+		       !conversation->in_view || conversation->is_local))
 		r = -EAGAIN;
 	if (r == 0) {
 		jpfs_workspace_path(conversation, "", place);

@@ -79,7 +79,7 @@ static int begin(struct jpfs_conversation *conversation, const char *path, struc
 	struct jpfs_entry *entry;
 	int root_fd, r;
 
-	if (!conversation->in_view)
+	if (!conversation->in_view || conversation->is_local)
 		return -EALREADY;
 	r = jpfs_entry_lookup_locked(conversation, path, &entry);
 	if (r < 0)
@@ -118,7 +118,8 @@ static bool is_still_shown(struct jpfs_conversation *conversation, const char *p
 	cleanup_object struct jpfs_object *object = NULL;
 	struct jpfs_entry *entry;
 
-	if (!conversation->in_view || jpfs_entry_lookup_locked(conversation, path, &entry) < 0)
+	if (!conversation->in_view || conversation->is_local ||
+	    jpfs_entry_lookup_locked(conversation, path, &entry) < 0)
 		return false;
 	object = &entry->object;
 	return (entry->home == JPFS_DURABLE && entry->version_ino == job->source.st_ino) ||
@@ -244,7 +245,7 @@ static int project_other(struct jpfs_conversation *conversation, const char *pat
 	struct stat st;
 	int r = jpfs_durable_path_locked(conversation, path, place);
 
-	if (r < 0 || !conversation->in_view)
+	if (r < 0 || !conversation->in_view || conversation->is_local)
 		return r == -ENOENT || r == 0 ? 0 : r;
 	from = jpfs_open_parent(conversation->view->silo->conversations_fd, place, &name);
 	if (from < 0 || fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode))

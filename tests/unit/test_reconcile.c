@@ -205,7 +205,7 @@ static void every_kind_of_write_has_its_fate(void)
 
 		if ((bits & 8) != 0 && (bits & 6) != 0)
 			expected = JP_WRITE_DRAFT;
-		if ((bits & 20) == 20)
+		if ((bits & 22) == 22)
 			expected = JP_WRITE_END;
 		if ((bits & 1) == 0)
 			expected = JP_WRITE_DRAFT;
