@@ -435,7 +435,7 @@ static void status_tells_people_and_scripts(void)
 	     ". ../t/lib.sh; snapshot > ../t/s; [ \"$(field state .)\" = 'not mounted' ]\n"
 	     "says 'not mounted' \"$J\" status; snapshot | diff ../t/s -\n"
 	     "[ \"$(field silo .)\" = None ]; [ \"$(field workspace_id .)\" = abc12 ]\n"
-	     "[ \"$(field pid .)\" = None ]; \"$J\" mount; until_ok test -d \"$D/$X\"\n"
+	     "[ \"$(field pid .)\" = None ]; \"$J\" mount; until_ok test -d \"$D/" THIRD "\"\n"
 	     "cp -a \"$D/$X\" \"$D/17457886600-local\"; mkdir ../t/none; quiet() { python3 - "
 	     "<<'E'\n"
 	     "import json, os, subprocess\n"

@@ -193,7 +193,7 @@ static void vim_saves_in_every_way_it_has_and_leaves_no_trace(void)
 	if (!begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; n=0\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; n=0\n"
 		 "for backup in nobackup backup; do for copy in yes no auto; do\n"
 		 "  for sync in fsync nofsync; do n=$((n+1))\n"
 		 "  vim -es -u NONE --cmd \"set nocp $backup backupcopy=$copy $sync\" \\\n"
@@ -215,7 +215,7 @@ static void vim_in_a_terminal_edits_with_a_swap_file(void)
 	if (!begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, ". ../lib.sh; until_ok test -d \"$D/$X\"\n"
+	STEP(&f, ". ../lib.sh; until_ok test -d \"$D/" THIRD "\"\n"
 		 "typed 'First Title' ':%s/First/Typed/\\r:w\\r' written ':!ls -A %:h\\r' .swp "
 		 "'\\r:%s/Typed/Typed again/\\r:wq\\r' -- "
 		 "vim -u NONE --cmd 'set nocp' \"$V/$X/metadata.json\"\n"
@@ -237,7 +237,7 @@ static void nano_in_a_terminal_edits_and_makes_its_backup(void)
 		return;
 	}
 	fixture_mount(&f);
-	STEP(&f, ". ../lib.sh; until_ok test -d \"$D/$X\"\n"
+	STEP(&f, ". ../lib.sh; until_ok test -d \"$D/" THIRD "\"\n"
 		 "typed 'First Title' ' \\x0f' 'Write' '\\r' Wrote '\\x18' -- "
 		 "nano -I \"$V/$X/metadata.json\"\n"
 		 "[ \"$(head -c 2 \"$V/$X/metadata.json\")\" = ' {' ]\n"
@@ -259,7 +259,7 @@ static void sed_and_perl_edit_in_place(void)
 		return;
 	fixture_mount(&f);
 	STEP(&f,
-	     "until_ok test -d \"$D/$X\"; sed -i s/First/Sed/ \"$V/$X/metadata.json\"\n"
+	     "until_ok test -d \"$D/" THIRD "\"; sed -i s/First/Sed/ \"$V/$X/metadata.json\"\n"
 	     "[ \"$(title \"$V/$X\")\" = 'Sed Title' ]\n"
 	     "perl -i -pe s/Sed/Perl/ \"$V/$X/metadata.json\"\n"
 	     "[ \"$(title \"$V/$X\")\" = 'Perl Title' ]\n"
@@ -307,7 +307,7 @@ static void git_takes_back_what_was_edited(void)
 	if (!begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, ". ../lib.sh; until_ok test -d \"$D/$X\"; cp -a \"$V\" ../copy; "
+	STEP(&f, ". ../lib.sh; until_ok test -d \"$D/" THIRD "\"; cp -a \"$V\" ../copy; "
 		 "m=\"$V/$X/metadata.json\"\n"
 		 "sed -i s/First/Edited/ \"$m\"; git checkout -q -- \"$m\"; clean; diff -rq \"$V\" "
 		 "../copy\n"
@@ -332,7 +332,7 @@ static void git_takes_back_turns_here_and_nothing_is_lost(void)
 		return;
 	fixture_mount(&f);
 	STEP(&f,
-	     ". ../lib.sh; until_ok test -d \"$D/$X\"; cp -a \"$V\" ../copy; "
+	     ". ../lib.sh; until_ok test -d \"$D/" THIRD "\"; cp -a \"$V\" ../copy; "
 	     "e=\"$V/$X/events.json\"\n"
 	     "for way in 'checkout -q --' 'restore' 'reset -q --hard'; do\n"
 	     "  append \"$e\" \"asked before $way\"; until_ok grep -q \"before $way\" "

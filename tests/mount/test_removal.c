@@ -9,7 +9,8 @@ static void removing_a_conversation_keeps_its_durable_copy_whole(void)
 		return;
 	fixture_mount(&f);
 	STEP(&f,
-	     "until_ok test -d \"$D/$X\"; cp -a \"$D/$X\" ../copy; echo note > \"$V/$X/NOTE.md\"\n"
+	     "until_ok test -d \"$D/" THIRD
+	     "\"; cp -a \"$D/$X\" ../copy; echo note > \"$V/$X/NOTE.md\"\n"
 	     "mkdir \"$V/$X/sub\"; echo deep > \"$V/$X/sub/file\"\n"
 	     "rm -r \"$V/$X\"; [ ! -e \"$V/$X\" ]; ls \"$V\" | grep -q $X && fail listed\n"
 	     "until_ok grep -q note \"$D/$X/NOTE.md\"; until_ok grep -q deep \"$D/$X/sub/file\"\n"
@@ -28,7 +29,7 @@ static void removing_one_managed_file_hides_it_here(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; cp \"$V/$X/metadata.json\" ../m; rm "
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; cp \"$V/$X/metadata.json\" ../m; rm "
 		 "\"$V/$X/metadata.json\"\n"
 		 "[ ! -e \"$V/$X/metadata.json\" ]; [ -e \"$V/$X/events.json\" ]\n"
 		 "cmp ../m \"$D/$X/metadata.json\"\n"
@@ -61,7 +62,7 @@ static void an_editors_temporary_files_leave_no_trace(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; for n in .events.json.swp 4913 events.json~ "
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; for n in .events.json.swp 4913 events.json~ "
 		 "sedAb12Cd; do\n"
 		 "echo x > \"$V/$X/$n\"; rm \"$V/$X/$n\"; done; sed -i s/First/Sed/ "
 		 "\"$V/$X/metadata.json\"\n"
@@ -124,7 +125,8 @@ static void rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; cp -a \"$D\" ../copy; cd ..; rm -rf project; [ ! -e "
+	STEP(&f, "until_ok test -d \"$D/" THIRD
+		 "\"; cp -a \"$D\" ../copy; cd ..; rm -rf project; [ ! -e "
 		 "project ]\n"
 		 "diff -r copy \"$D\"; mkdir project");
 	fixture_wait_end(&f, f.project);
@@ -149,7 +151,7 @@ static void an_emptied_view_is_mounted_again_when_its_directory_stays(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; rm -r \"$V\"/*; until_ok is_mounted \"$V\"\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; rm -r \"$V\"/*; until_ok is_mounted \"$V\"\n"
 		 "mkdir \"$V/$X\"; cp \"$D/$X\"/*.json \"$V/$X/\"\n"
 		 "[ \"$(title \"$V/$X\")\" = 'First Title' ]");
 	fixture_umount(&f);
@@ -164,7 +166,7 @@ static void switching_to_a_branch_without_conversations_and_back_mounts_again(vo
 		return;
 	fixture_mount(&f);
 	STEP(&f,
-	     "until_ok test -d \"$D/$X\"; cp -a \"$D\" ../copy\n"
+	     "until_ok test -d \"$D/" THIRD "\"; cp -a \"$D\" ../copy\n"
 	     "git checkout -q --orphan bare; git rm -rqf .jp/conversations; git commit -qm bare\n"
 	     "until_ok not is_mounted \"$V\"; git checkout -q main; until_ok is_mounted \"$V\"\n"
 	     "until_ok test -e \"$V/.jpfs/status.json\"\n"
@@ -181,12 +183,13 @@ static void switching_between_branches_that_share_the_directory_keeps_the_mount(
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; git checkout -q -b fewer; git rm -rq \"$V/$X\"\n"
-		 "git commit -qm fewer; [ ! -e \"$V/$X\" ]; [ -e \"$D/$X/events.json\" ]\n"
-		 "git checkout -q main; [ \"$(title \"$V/$X\")\" = 'First Title' ]\n"
-		 "git status --porcelain | grep . && fail dirty; is_mounted \"$V\"; git checkout "
-		 "-q fewer\n"
-		 "[ ! -e \"$V/$X\" ]; git status --porcelain | grep . && fail dirty; :");
+	STEP(&f,
+	     "until_ok test -d \"$D/" THIRD "\"; git checkout -q -b fewer; git rm -rq \"$V/$X\"\n"
+	     "git commit -qm fewer; [ ! -e \"$V/$X\" ]; [ -e \"$D/$X/events.json\" ]\n"
+	     "git checkout -q main; [ \"$(title \"$V/$X\")\" = 'First Title' ]\n"
+	     "git status --porcelain | grep . && fail dirty; is_mounted \"$V\"; git checkout "
+	     "-q fewer\n"
+	     "[ ! -e \"$V/$X\" ]; git status --porcelain | grep . && fail dirty; :");
 	fixture_umount(&f);
 	CHECK_INVARIANTS(&f);
 }
@@ -200,7 +203,7 @@ static void git_clean_takes_conversations_out_of_the_worktree_only(void)
 	STEP(&f, "git rm -rq --cached .jp/conversations; echo .jp/conversations > .gitignore\n"
 		 "git add .gitignore; git commit -qm ignore");
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; cp -a \"$D\" ../copy; git clean -fdxq\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; cp -a \"$D\" ../copy; git clean -fdxq\n"
 		 "[ ! -e \"$V/$X\" ]; diff -r ../copy \"$D\"");
 	STEP(&f, "mkdir -p \"$V\"; until_ok is_mounted \"$V\"");
 	fixture_umount(&f);
@@ -232,7 +235,7 @@ static void a_removal_that_stops_half_way_loses_nothing(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; echo n > \"$V/$X/NOTE\"; until_ok test -e "
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; echo n > \"$V/$X/NOTE\"; until_ok test -e "
 		 "\"$D/$X/NOTE\"\n"
 		 "cp -a \"$D/$X\" ../copy; rm \"$V/$X/events.json\" \"$V/$X/NOTE\"");
 	fixture_kill(&f, f.project);

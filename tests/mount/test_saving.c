@@ -96,7 +96,7 @@ static bool begin(struct fixture *fixture)
 		return false;
 	STEP(fixture, LIBRARY);
 	fixture_mount(fixture);
-	STEP(fixture, "until_ok test -d \"$D/$X\"");
+	STEP(fixture, "until_ok test -d \"$D/" THIRD "\"");
 	return true;
 }
 

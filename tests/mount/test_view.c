@@ -24,7 +24,7 @@ static void user_local_conversations_are_neither_listed_nor_found(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"\n"
 		 "cp -a \"$D/$X\" \"$D/17457886099-local-only\"\n"
 		 "ls \"$V\" | grep -q local-only && fail listed\n"
 		 "[ ! -e \"$V/17457886099-local-only\" ] && [ ! -e \"$V/17457886099\" ]");
@@ -105,7 +105,7 @@ static void a_durable_file_that_was_never_here_is_not_shown(void)
 		return;
 	fixture_mount(&f);
 	STEP(&f,
-	     "until_ok test -d \"$D/$X\"; echo draft > \"$D/$X/QUERY_MESSAGE.md\"\n"
+	     "until_ok test -d \"$D/" THIRD "\"; echo draft > \"$D/$X/QUERY_MESSAGE.md\"\n"
 	     "ls \"$V/$X\" | grep -q QUERY && fail listed; [ ! -e \"$V/$X/QUERY_MESSAGE.md\" ]");
 	fixture_umount(&f);
 	STEP(&f, "[ ! -e \"$V/$X/QUERY_MESSAGE.md\" ]; [ -e \"$D/$X/QUERY_MESSAGE.md\" ]");
@@ -173,7 +173,7 @@ static void a_conversation_directory_tells_its_id_and_presence(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; python3 - \"$V/$X\" <<'E'\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; python3 - \"$V/$X\" <<'E'\n"
 		 "import os, sys\n"
 		 "d = sys.argv[1]\n"
 		 "assert os.getxattr(d, 'user.jpfs.id') == b'17457886043'\n"

@@ -23,7 +23,7 @@ static void every_way_of_saving_reaches_both_sides(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; m=\"$V/$X/metadata.json\"\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; m=\"$V/$X/metadata.json\"\n"
 		 "check() { [ \"$(title \"$V/$X\")\" = \"$1\" ] || fail \"view: $1\"\n"
 		 "  until_ok grep -q \"$1\" \"$D/$X/metadata.json\"; }\n"
 		 "t() { printf '{\\n  \"title\": \"%s\",\\n  \"last_activated_at\": \"2026-03-05 "
@@ -52,7 +52,7 @@ static void appending_a_turn_keeps_nothing_in_history(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; python3 - \"$V/$X/events.json\" <<'E'\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; python3 - \"$V/$X/events.json\" <<'E'\n"
 		 "import json, sys\n"
 		 "f = sys.argv[1]; d = json.load(open(f))\n"
 		 "d.append({'timestamp': '2026-03-05 19:40:00.0', 'type': 'turn_start'})\n"
@@ -72,7 +72,7 @@ static void a_trim_is_durable_at_once_and_what_it_cut_is_kept(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; echo '[]' > \"$V/$X/events.json\"\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; echo '[]' > \"$V/$X/events.json\"\n"
 		 "until_ok grep -q '^\\[\\]' \"$D/$X/events.json\"\n"
 		 "grep -rq 'First Title?' \"$S/jpfs/history/17457886043\"");
 	fixture_umount(&f);
@@ -86,7 +86,7 @@ static void the_same_bytes_again_change_no_time_on_either_side(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; cp \"$V/$X/events.json\" ../e\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; cp \"$V/$X/events.json\" ../e\n"
 		 "both() { stat -c %.Y \"$D/$X/events.json\" \"$V/$X/events.json\"; }; both > "
 		 "../before\n"
 		 "cat ../e > \"$V/$X/events.json\"; both > ../after; cmp ../before ../after\n"
@@ -107,7 +107,7 @@ static void what_jp_would_reject_is_shown_here_and_never_durable(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; cp \"$D/$X/events.json\" ../e\n"
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; cp \"$D/$X/events.json\" ../e\n"
 		 "printf '<<<<<<< HEAD\\n' | cat - ../e > \"$V/$X/events.json\"\n"
 		 "is_draft() { grep -A1 drafts \"$V/.jpfs/status.json\" | grep -q 17457886043; }\n"
 		 "until_ok is_draft; grep -q '<<<<' \"$V/$X/events.json\"; cmp ../e "
@@ -132,7 +132,7 @@ static void after_fsync_the_store_has_it(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"");
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"");
 	fd = open(at(&f, FIRST "/events.json"), O_WRONLY | O_TRUNC | O_CLOEXEC);
 	CU_ASSERT_EQUAL(write(fd, "[\n]\n", 4), 4);
 	CU_ASSERT_EQUAL(fsync(fd), 0);
@@ -161,7 +161,8 @@ static void a_reader_of_the_store_never_meets_half_a_version(void)
 		return;
 	fixture_mount(&f);
 	STEP(&f,
-	     "until_ok test -d \"$D/$X\"; python3 - \"$V/$X/events.json\" \"$D/$X/events.json\" "
+	     "until_ok test -d \"$D/" THIRD
+	     "\"; python3 - \"$V/$X/events.json\" \"$D/$X/events.json\" "
 	     "<<'E'\n"
 	     "import json, os, sys\n"
 	     "view, store = sys.argv[1:]\n"
@@ -373,7 +374,7 @@ static void touch_and_chmod_reach_both_sides(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
-	STEP(&f, "until_ok test -d \"$D/$X\"; touch -d '2001-02-03 04:05:06.789' "
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; touch -d '2001-02-03 04:05:06.789' "
 		 "\"$V/$X/events.json\"\n"
 		 "chmod 640 \"$V/$X/metadata.json\"; chmod 750 \"$V/$X\"");
 	fixture_umount(&f);
