@@ -6,13 +6,13 @@
 #include <stdio.h>
 
 static int put_by_link(struct jp_staging *staging, uint64_t id, const char *staged_name,
-		       int parent_fd, const char *name, bool *ret_displaced)
+		       int parent_fd, const char *name, bool must_exist, bool *ret_displaced)
 {
 	char old[NAME_MAX + 1];
 
 	jp_staging_name(staging, id, name, old);
 	*ret_displaced = jp_sys->linkat(parent_fd, name, staging->fd, old, 0) == 0;
-	if (!*ret_displaced && errno != ENOENT)
+	if (!*ret_displaced && (errno != ENOENT || must_exist))
 		return -errno;
 	if (jp_sys->renameat2(staging->fd, staged_name, parent_fd, name, 0) < 0) {
 		int r = -errno;
@@ -26,6 +26,18 @@ static int put_by_link(struct jp_staging *staging, uint64_t id, const char *stag
 	return 0;
 }
 
+int jp_durable_replace(struct jp_staging *staging, uint64_t id, const char *staged_name,
+		       int parent_fd, const char *name)
+{
+	bool is_displaced;
+
+	if (jp_sys->renameat2(staging->fd, staged_name, parent_fd, name, RENAME_EXCHANGE) == 0)
+		return 0;
+	return errno == EINVAL
+		       ? put_by_link(staging, id, staged_name, parent_fd, name, true, &is_displaced)
+		       : -errno;
+}
+
 int jp_durable_put(struct jp_staging *staging, uint64_t id, const char *staged_name, int parent_fd,
 		   const char *name, bool *ret_displaced)
 {
@@ -37,7 +49,7 @@ int jp_durable_put(struct jp_staging *staging, uint64_t id, const char *staged_n
 			return 0;
 		*ret_displaced = false;
 		if (errno == EINVAL)
-			return put_by_link(staging, id, staged_name, parent_fd, name,
+			return put_by_link(staging, id, staged_name, parent_fd, name, false,
 					   ret_displaced);
 		if (errno != ENOENT)
 			return -errno;

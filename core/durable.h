@@ -22,3 +22,13 @@
  */
 must_check int jp_durable_put(struct jp_staging *staging, uint64_t id, const char *staged_name,
 			      int parent_fd, const char *name, bool *ret_displaced);
+
+/*
+ * The same where there must be a version before: -ENOENT there is none, and nothing was done.
+ *
+ * jp replaces a whole durable directory by deleting it and filling a new one, in place, with what it
+ * reads through the view. A file of ours that came into the new directory before jp got there would
+ * be cut to nothing by that, together with every link to it: what the view serves, too.
+ */
+must_check int jp_durable_replace(struct jp_staging *staging, uint64_t id, const char *staged_name,
+				  int parent_fd, const char *name);

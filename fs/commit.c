@@ -41,6 +41,7 @@ struct attempt {
 	bool is_waiting; /* its durable copy is gone for the moment */
 	bool is_late;    /* a later version has taken the name: history, or nothing */
 	bool is_shown;   /* the view leads to it */
+	bool is_forced;  /* nothing is served any more: nobody is waited for */
 	bool is_local;   /* there is no workspace to put a draft in */
 	bool is_managed_temporary;
 	bool is_exclusive; /* made as git makes files */
@@ -159,11 +160,48 @@ void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *s
 	jpfs_entry_mark_clean_locked(entry);
 }
 
+/* Whether jp is just replacing the durable directory: a file that came in between would be in its
+ * way. In pieces for long is another matter, and so is a daemon that ends. */
+static bool is_being_replaced(struct jpfs_conversation *conversation, bool is_forced)
+{
+	if (conversation->vanished_ms == 0 && !jpfs_durable_is_whole_locked(conversation))
+		conversation->vanished_ms = jpfs_now_ms();
+	return conversation->vanished_ms != 0 && !is_forced &&
+	       jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;
+}
+
+/* Whether there may be no durable file of this name yet. */
+static bool may_be_new(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	char path[JPFS_PATH_BYTES];
+
+	return entry->managed == JP_UNMANAGED || conversation->vanished_ms != 0 ||
+	       (entry->managed == JP_BASE_CONFIG &&
+		jpfs_durable_path_locked(conversation, entry->path, path) == 0 &&
+		faccessat(conversation->view->silo->conversations_fd, path, F_OK,
+			  AT_SYMLINK_NOFOLLOW) < 0);
+}
+
+static int put_in_place(struct jpfs_entry *entry, int parent, const char *name,
+			bool *ret_is_displaced)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jp_staging *staging = &conversation->view->staging;
+	int r;
+
+	if (may_be_new(entry))
+		return jp_durable_put(staging, conversation->id, entry->staged_name, parent, name,
+				      ret_is_displaced);
+	r = jp_durable_replace(staging, conversation->id, entry->staged_name, parent, name);
+	*ret_is_displaced = r == 0;
+	return r;
+}
+
 /* 0, or -EAGAIN when it was changed meanwhile. */
 static int replace_durable(struct jpfs_entry *entry, const struct attempt *attempt)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
-	struct jpfs_view *view = conversation->view;
 	cleanup_close int parent = -EBADF, synced = -EBADF;
 	cleanup_free char *displaced_name = NULL;
 	const char *name;
@@ -172,18 +210,21 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 	int r;
 
 	pthread_mutex_lock(&conversation->lock);
-	if (!is_unchanged(entry, attempt)) {
+	if (!is_unchanged(entry, attempt) || is_being_replaced(conversation, attempt->is_forced)) {
 		pthread_mutex_unlock(&conversation->lock);
 		return -EAGAIN;
 	}
 	r = parent = jpfs_durable_parent_locked(conversation, entry->path, &name);
 	/* From here until the workspace has it, this version exists once: somebody who takes the
 	 * durable directory away in between (jp does) must not take it along. */
-	if (r >= 0 && entry->managed != JP_UNMANAGED && entry->is_linked && !conversation->is_local)
-		jpfs_pin_staged_locked(conversation, entry->managed, entry->staged_name);
+	if (r >= 0 && entry->is_linked && !conversation->is_local) {
+		if (entry->managed != JP_UNMANAGED)
+			jpfs_pin_staged_locked(conversation, entry->managed, entry->staged_name);
+		else if (conversation->in_view)
+			jpfs_pin_other_locked(conversation, entry->path, entry->staged_name);
+	}
 	if (r >= 0)
-		r = jp_durable_put(&view->staging, conversation->id, entry->staged_name, parent,
-				   name, &is_displaced);
+		r = put_in_place(entry, parent, name, &is_displaced);
 	/* The durable directory went in between: it is waited for, like one that is gone already. */
 	if (r == -ENOENT)
 		r = -EAGAIN;
@@ -492,7 +533,7 @@ static int end_draft(struct jpfs_entry *entry, const struct attempt *attempt)
 
 static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 {
-	__attribute__((cleanup(attempt_release))) struct attempt attempt = {0};
+	__attribute__((cleanup(attempt_release))) struct attempt attempt = {.is_forced = force};
 	int r = begin(entry, for_fsync || force, &attempt);
 
 	if (r == -EALREADY)

@@ -177,48 +177,6 @@ void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_ma
 	conversation->was_durable = true;
 }
 
-void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which)
-{
-	if (conversation->pins[which] == NULL)
-		return;
-	(void)jp_sys->unlinkat(conversation->view->staging.fd, conversation->pins[which], 0);
-	free(conversation->pins[which]);
-	conversation->pins[which] = NULL;
-}
-
-void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed which)
-{
-	struct jpfs_view *view = conversation->view;
-	char path[JPFS_PATH_BYTES], name[NAME_MAX + 1];
-
-	if (view->is_read_only ||
-	    jpfs_durable_path_locked(conversation, jp_managed_name(which), path) < 0)
-		return;
-	jp_staging_name(&view->staging, conversation->id, jp_managed_name(which), name);
-	/* Without links (an odd filesystem) the projection, a moment later, is what remains. */
-	if (jp_sys->linkat(view->silo->conversations_fd, path, view->staging.fd, name, 0) < 0)
-		return;
-	jpfs_unpin_locked(conversation, which);
-	conversation->pins[which] = strdup(name);
-	if (conversation->pins[which] == NULL)
-		(void)jp_sys->unlinkat(view->staging.fd, name, 0);
-}
-
-void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
-			    const char *staged_name)
-{
-	struct jpfs_view *view = conversation->view;
-	char name[NAME_MAX + 1];
-
-	jp_staging_name(&view->staging, conversation->id, jp_managed_name(which), name);
-	if (jp_sys->linkat(view->staging.fd, staged_name, view->staging.fd, name, 0) < 0)
-		return; /* as above */
-	jpfs_unpin_locked(conversation, which);
-	conversation->pins[which] = strdup(name);
-	if (conversation->pins[which] == NULL)
-		(void)jp_sys->unlinkat(view->staging.fd, name, 0);
-}
-
 static int stat_durable(struct jpfs_conversation *conversation, enum jp_managed which,
 			struct stat *ret)
 {

@@ -116,8 +116,15 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 		ret->home = JPFS_DURABLE;
 		return 0;
 	}
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		const char *pin = jpfs_other_pin_locked(conversation, path);
+
+		ret->home = JPFS_PINNED;
+		return pin != NULL && fstatat(view->staging.fd, pin, &ret->st,
+					      AT_SYMLINK_NOFOLLOW) == 0
+			       ? 0
+			       : r;
+	}
 	ret->home = JPFS_WORKSPACE;
 	ret->st = workspace_st;
 	return 0;
@@ -314,7 +321,9 @@ int jpfs_entry_place_locked(struct jpfs_entry *entry, int *ret_root_fd,
 		jpfs_workspace_path(conversation, entry->path, ret_path);
 		return 0;
 	case JPFS_PINNED:
-		name = conversation->pins[entry->managed];
+		name = entry->managed != JP_UNMANAGED
+			       ? conversation->pins[entry->managed]
+			       : jpfs_other_pin_locked(conversation, entry->path);
 		break;
 	case JPFS_STAGED:
 		break;

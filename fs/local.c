@@ -473,8 +473,7 @@ static int take_from_view(struct jpfs_conversation *conversation, const char *na
 	jp_ignore(jp_base_forget(view->base, conversation->id)); /* only knowledge */
 	jpfs_notes_free(&conversation->added);
 	jpfs_notes_free(&conversation->removed);
-	for (int i = 0; i < JP_MANAGED_COUNT; i++)
-		jpfs_unpin_locked(conversation, (enum jp_managed)i);
+	jpfs_unpin_all_locked(conversation);
 	conversation->hidden = 0;
 	conversation->drafts = conversation->removed_drafts = 0;
 	conversation->incomplete_ms = 0;

@@ -453,27 +453,6 @@ static int carry_out_removed(struct jpfs_conversation *conversation, bool is_fin
 	return failure;
 }
 
-/* The pins have served when the workspace has what they hold. */
-static void drop_pins(struct jpfs_conversation *conversation)
-{
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-	struct jpfs_view *view = conversation->view;
-
-	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		char place[JPFS_PATH_BYTES];
-		struct stat pin, st;
-
-		if (conversation->pins[i] == NULL ||
-		    fstatat(view->staging.fd, conversation->pins[i], &pin, 0) < 0)
-			continue;
-		jpfs_workspace_path(conversation, jp_managed_name((enum jp_managed)i), place);
-		if (!conversation->in_view ||
-		    (jpfs_stat_beneath(view->workspace_fd, place, &st) == 0 &&
-		     st.st_size == pin.st_size && jp_mtime_ns(&st) == jp_mtime_ns(&pin)))
-			jpfs_unpin_locked(conversation, (enum jp_managed)i);
-	}
-}
-
 /* A durable directory that is there and stays in pieces (jp was killed while it copied): what the
  * workspace has, and the pins held until it had it, makes it whole again. */
 static void repair(struct jpfs_conversation *conversation)
@@ -538,7 +517,7 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	failure = failure == 0 ? r : failure;
 	r = carry_out_doomed(conversation, is_final, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
-	drop_pins(conversation);
+	jpfs_drop_pins(conversation);
 	r = jpfs_base_note(conversation);
 	failure = failure == 0 ? r : failure;
 	if (failure < 0)

@@ -73,8 +73,7 @@ struct jpfs_outsider *jpfs_as_outsider(struct jpfs_object *object)
 
 static void free_conversation(struct jpfs_conversation *conversation)
 {
-	for (int i = 0; i < JP_MANAGED_COUNT; i++)
-		jpfs_unpin_locked(conversation, (enum jp_managed)i);
+	jpfs_unpin_all_locked(conversation);
 	jpfs_notes_free(&conversation->added);
 	jpfs_notes_free(&conversation->removed);
 	jpfs_notes_free(&conversation->doomed);

@@ -122,6 +122,13 @@ struct jpfs_note {
 	char path[];
 };
 
+/* An unmanaged file's version that the workspace has not got yet. */
+struct jpfs_pin {
+	struct jpfs_pin *next;
+	char name[NAME_MAX + 1]; /* in staging */
+	char path[];
+};
+
 /* How the two sides of a conversation were brought together. */
 struct jpfs_decision {
 	enum jp_row stream, metadata; /* the rows of the table that decided */
@@ -156,6 +163,7 @@ struct jpfs_conversation {
 	struct jpfs_version same[JP_MANAGED_COUNT];  /* projected versions with a known one's bytes,
 						      * whatever the times say */
 	char *pins[JP_MANAGED_COUNT]; /* in staging: the known version, until it is projected */
+	struct jpfs_pin *other_pins;  /* the same for unmanaged files */
 	int64_t vanished_ms;          /* since when the durable copy is gone or not whole; 0: not */
 	int64_t incomplete_ms;        /* since when it is on its way in or out; 0: not */
 	bool is_new;                  /* made by mkdir, and nothing created in it yet */
@@ -378,16 +386,26 @@ void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation);
 /* Recompute whether it is on its way in or out, after a managed file came or went. */
 void jpfs_conversation_settle_locked(struct jpfs_conversation *conversation);
 const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversation);
+struct jpfs_note *jpfs_note_find(struct jpfs_note *notes, const char *path);
+must_check int jpfs_note_add(struct jpfs_note **notes, const char *path);
+void jpfs_note_remove(struct jpfs_note **notes, const char *path);
+void jpfs_notes_free(struct jpfs_note **notes);
+
+/* ---- pin.c: links to versions that exist once ---- */
+
 void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 /* Pin what is about to become the durable version. */
 void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			    const char *staged_name);
 void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
-
-struct jpfs_note *jpfs_note_find(struct jpfs_note *notes, const char *path);
-must_check int jpfs_note_add(struct jpfs_note **notes, const char *path);
-void jpfs_note_remove(struct jpfs_note **notes, const char *path);
-void jpfs_notes_free(struct jpfs_note **notes);
+/* The same for an unmanaged file. */
+void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
+			   const char *staged_name);
+/* Its name in staging, or NULL. Borrowed. */
+const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const char *path);
+/* Drop those that the workspace has by now. */
+void jpfs_drop_pins(struct jpfs_conversation *conversation);
+void jpfs_unpin_all_locked(struct jpfs_conversation *conversation);
 
 /* ---- converge.c: both sides of a conversation, when neither was watched ---- */
 

@@ -1,0 +1,157 @@
+/*
+ * Pins: links to versions that exist once.
+ *
+ * Between its commit and its projection a version is in the store and nowhere else, and jp deletes
+ * the whole durable directory before it copies back what it reads through the view (`jp conversation
+ * edit`). So what is committed is linked in staging first, and what jp puts in place directly is
+ * linked when it is accepted. The view serves the pin while the durable file is gone, the workspace
+ * gets it from there, and then the pin has served.
+ *
+ * A link holds the inode and not the bytes: it does not help against somebody who writes a durable
+ * file in place. jp does that only to files of a directory that it has just made.
+ */
+#include "core/base/io.h"
+#include "core/base/sys.h"
+#include "fs/view.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	if (conversation->pins[which] == NULL)
+		return;
+	(void)jp_sys->unlinkat(conversation->view->staging.fd, conversation->pins[which], 0);
+	free(conversation->pins[which]);
+	conversation->pins[which] = NULL;
+}
+
+void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	struct jpfs_view *view = conversation->view;
+	char path[JPFS_PATH_BYTES], name[NAME_MAX + 1];
+
+	if (view->is_read_only ||
+	    jpfs_durable_path_locked(conversation, jp_managed_name(which), path) < 0)
+		return;
+	jp_staging_name(&view->staging, conversation->id, jp_managed_name(which), name);
+	/* Without links (an odd filesystem) the projection, a moment later, is what remains. */
+	if (jp_sys->linkat(view->silo->conversations_fd, path, view->staging.fd, name, 0) < 0)
+		return;
+	jpfs_unpin_locked(conversation, which);
+	conversation->pins[which] = strdup(name);
+	if (conversation->pins[which] == NULL)
+		(void)jp_sys->unlinkat(view->staging.fd, name, 0);
+}
+
+void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			    const char *staged_name)
+{
+	struct jpfs_view *view = conversation->view;
+	char name[NAME_MAX + 1];
+
+	jp_staging_name(&view->staging, conversation->id, jp_managed_name(which), name);
+	if (jp_sys->linkat(view->staging.fd, staged_name, view->staging.fd, name, 0) < 0)
+		return; /* as above */
+	jpfs_unpin_locked(conversation, which);
+	conversation->pins[which] = strdup(name);
+	if (conversation->pins[which] == NULL)
+		(void)jp_sys->unlinkat(view->staging.fd, name, 0);
+}
+
+/* ---- unmanaged files ---- */
+
+static struct jpfs_pin *find(struct jpfs_conversation *conversation, const char *path)
+{
+	struct jpfs_pin *pin = conversation->other_pins;
+
+	while (pin != NULL && strcmp(pin->path, path) != 0)
+		pin = pin->next;
+	return pin;
+}
+
+static void drop(struct jpfs_conversation *conversation, struct jpfs_pin *pin)
+{
+	struct jpfs_pin **link = &conversation->other_pins;
+
+	while (*link != pin)
+		link = &(*link)->next;
+	*link = pin->next;
+	(void)jp_sys->unlinkat(conversation->view->staging.fd, pin->name, 0); /* only a link */
+	free(pin);
+}
+
+void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
+			   const char *staged_name)
+{
+	struct jp_staging *staging = &conversation->view->staging;
+	size_t bytes = strlen(path) + 1;
+	struct jpfs_pin *old = find(conversation, path);
+	struct jpfs_pin *pin = malloc(sizeof(*pin) + bytes);
+
+	if (pin == NULL)
+		return; /* as without links: a moment later the projection has it */
+	memcpy(pin->path, path, bytes);
+	jp_staging_name(staging, conversation->id, path, pin->name);
+	if (jp_sys->linkat(staging->fd, staged_name, staging->fd, pin->name, 0) < 0) {
+		free(pin);
+		return;
+	}
+	if (old != NULL)
+		drop(conversation, old);
+	pin->next = conversation->other_pins;
+	conversation->other_pins = pin;
+}
+
+const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const char *path)
+{
+	const struct jpfs_pin *pin = find(conversation, path);
+
+	return pin != NULL ? pin->name : NULL;
+}
+
+/* Whether the workspace has what a pin holds. */
+static bool is_projected(struct jpfs_conversation *conversation, const char *path,
+			 const char *pin_name)
+{
+	const struct jpfs_view *view = conversation->view;
+	char place[JPFS_PATH_BYTES];
+	struct stat pin, st;
+
+	if (fstatat(view->staging.fd, pin_name, &pin, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	jpfs_workspace_path(conversation, path, place);
+	return jpfs_stat_beneath(view->workspace_fd, place, &st) == 0 &&
+	       st.st_size == pin.st_size && jp_mtime_ns(&st) == jp_mtime_ns(&pin);
+}
+
+void jpfs_drop_pins(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_pin *pin, *next;
+
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		enum jp_managed which = (enum jp_managed)i;
+
+		if (conversation->pins[i] != NULL &&
+		    (!conversation->in_view ||
+		     is_projected(conversation, jp_managed_name(which), conversation->pins[i])))
+			jpfs_unpin_locked(conversation, which);
+	}
+	for (pin = conversation->other_pins; pin != NULL; pin = next) {
+		next = pin->next;
+		/* Removed or renamed since: nobody asks for it under this name. */
+		if (!conversation->in_view ||
+		    (jpfs_note_find(conversation->added, pin->path) == NULL) ||
+		    is_projected(conversation, pin->path, pin->name))
+			drop(conversation, pin);
+	}
+}
+
+void jpfs_unpin_all_locked(struct jpfs_conversation *conversation)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++)
+		jpfs_unpin_locked(conversation, (enum jp_managed)i);
+	while (conversation->other_pins != NULL)
+		drop(conversation, conversation->other_pins);
+}
