@@ -15,9 +15,8 @@
 #include "core/base/sys.h"
 #include "core/durable.h"
 #include "core/history.h"
-#include "core/metadata.h"
-#include "core/stream.h"
 #include "core/validity.h"
+#include "core/version.h"
 #include "fs/log.h"
 #include "fs/view.h"
 
@@ -58,17 +57,6 @@ static bool is_unchanged(struct jpfs_entry *entry, const struct attempt *attempt
 
 /* ---- what was replaced ---- */
 
-int jpfs_version_is_contained(enum jp_managed managed, int old_fd, int new_fd)
-{
-	int r = jp_same_content(old_fd, new_fd);
-
-	if (r != 0)
-		return r;
-	if (managed == JP_EVENTS)
-		return jp_stream_contains(old_fd, new_fd);
-	return managed == JP_METADATA ? jp_metadata_is_earlier(old_fd, new_fd) : 0;
-}
-
 int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
 			      bool was_unseen, const char *name, int new_fd)
 {
@@ -84,7 +72,7 @@ int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char
 		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
 	}
 	displaced = jp_open_regular(view->staging.fd, name, O_RDONLY);
-	r = displaced < 0 ? displaced : jpfs_version_is_contained(managed, displaced, new_fd);
+	r = displaced < 0 ? displaced : jp_version_is_contained(managed, displaced, new_fd);
 	if (r == 1)
 		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
 	/* Not contained, or nobody can tell: it is kept. */
@@ -238,7 +226,7 @@ static bool is_in_durable(struct jpfs_entry *entry, const struct attempt *attemp
 	if (jpfs_durable_path_locked(conversation, entry->path, path) < 0)
 		return false;
 	fd = jp_open_regular(conversation->view->silo->conversations_fd, path, O_RDONLY);
-	return fd >= 0 && jpfs_version_is_contained(entry->managed, attempt->content->fd, fd) == 1;
+	return fd >= 0 && jp_version_is_contained(entry->managed, attempt->content->fd, fd) == 1;
 }
 
 /* A version that has no place in the view any more and none in the durable copy: jp would reject

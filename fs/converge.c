@@ -13,6 +13,7 @@
 #include "core/history.h"
 #include "core/reconcile.h"
 #include "core/validity.h"
+#include "core/version.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -185,7 +186,7 @@ static int keep_loser(struct jpfs_conversation *conversation, const struct pair 
 	durable = open_side(conversation, true, name);
 	workspace = open_side(conversation, false, name);
 	if (durable >= 0 && workspace >= 0 &&
-	    jpfs_version_is_contained(pair->which, workspace, durable) == 1)
+	    jp_version_is_contained(pair->which, workspace, durable) == 1)
 		return 0;
 	parent = open_side_parent(conversation, false, name, &name);
 	if (parent < 0)
@@ -244,10 +245,10 @@ static int compare_content(struct jpfs_conversation *conversation, const struct 
 	workspace = open_side(conversation, false, jp_managed_name(last->which));
 	if (durable < 0 || workspace < 0)
 		return durable < 0 ? durable : workspace;
-	r = jpfs_version_is_contained(last->which, workspace, durable);
+	r = jp_version_is_contained(last->which, workspace, durable);
 	facts->workspace.is_earlier = r == 1;
 	if (r == 0) {
-		r = jpfs_version_is_contained(last->which, durable, workspace);
+		r = jp_version_is_contained(last->which, durable, workspace);
 		facts->durable.is_earlier = r == 1;
 	}
 	return r < 0 ? r : 0;

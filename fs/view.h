@@ -410,9 +410,6 @@ must_check int jpfs_entry_rename_locked(struct jpfs_conversation *conversation,
 must_check int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 					int64_t *ret_wait_ms);
 must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
-/* Whether the old version of a managed file has nothing that the new one does not have: 1, 0 (also
- * when nobody can tell), -errno. */
-must_check int jpfs_version_is_contained(enum jp_managed managed, int old_fd, int new_fd);
 /* The version that was replaced lies in staging under `name`: keep it (managed: in history;
  * unmanaged and never seen here: in the trash) or drop it. */
 must_check int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
