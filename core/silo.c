@@ -13,6 +13,7 @@
 
 #include "core/base/io.h"
 #include "core/base/sys.h"
+#include "core/silo_fold.h"
 #include "core/workspace_id.h"
 
 #include <fcntl.h>
@@ -167,7 +168,7 @@ static int last_modified(int silos_fd, const char *name, int64_t *ret_ns)
 	return 0;
 }
 
-static bool names_silo_of(const char *name, const char *id)
+bool jp_silo_has_id(const char *name, const char *id)
 {
 	size_t size = strlen(name), id_size = strlen(id);
 
@@ -200,7 +201,7 @@ static int choose(int silos_fd, const char *id, const char *preferred, char *ret
 		int64_t modified = 0;
 		struct stat st;
 
-		if (!names_silo_of(entry->d_name, id))
+		if (!jp_silo_has_id(entry->d_name, id))
 			continue;
 		if (fstatat(silos_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISDIR(st.st_mode))
@@ -230,29 +231,34 @@ static int choose(int silos_fd, const char *id, const char *preferred, char *ret
 }
 
 /*
- * Make the silo, unless somebody has done so meanwhile. Two worktrees of one project prefer two
- * names, so mkdir(2) alone would let two processes make a silo each: the lock is what prevents it.
+ * Nobody else makes a silo, or folds some, while this is held. Two worktrees of one project prefer
+ * two names: mkdir(2) alone would let two processes make a silo each, and each would fold the
+ * other's silo into its own. Returns a new descriptor; the lock ends with it.
  */
-static int make_silo(int silos_fd, const char *id, const char *preferred, char *ret_name,
-		     bool *ret_was_made)
+static int lock_silos(int silos_fd)
 {
 	cleanup_close int lock = openat(silos_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
 
 	if (lock < 0)
 		return -errno;
 	while (flock(lock, LOCK_EX) < 0) {
 		if (errno == EINTR)
 			continue;
-		break; /* NFS locks no directories; a second silo is folded into the first later */
+		/* NFS locks no directories. Two that fold at once there lose nothing, but the copy
+		 * that should stand may be found in history. */
+		break;
 	}
-	r = choose(silos_fd, id, preferred, ret_name);
-	if (r != -ENOENT)
-		return r;
-	(void)snprintf(ret_name, NAME_MAX + 1, "%s", preferred);
-	r = make_private_dir(silos_fd, preferred);
+	return TAKE_FD(lock);
+}
+
+/* Make the silo, unless somebody has done so meanwhile. */
+static int make_silo(int silos_fd, const char *preferred, char *ret_name, bool *ret_was_made)
+{
+	int r = make_private_dir(silos_fd, preferred);
+
 	if (r < 0 && r != -EEXIST) /* jp takes no lock */
 		return r;
+	(void)snprintf(ret_name, NAME_MAX + 1, "%s", preferred);
 	*ret_was_made = r == 0;
 	return 0;
 }
@@ -351,6 +357,19 @@ static int open_silo(int silos_fd, const char *silos_path, const char *name, boo
 	return 0;
 }
 
+/* Fold the ID's other silos into this one. -ENOENT it has been folded away itself, by jp. */
+static int fold_others(int silos_fd, const char *id, struct jp_silo *silo, struct jp_error *error)
+{
+	struct stat st;
+	int r = jp_silo_fold(silos_fd, id, silo, error);
+
+	if (fstat(silo->fd, &st) == 0 && st.st_nlink == 0)
+		r = -ENOENT;
+	if (r == -ENOENT)
+		jp_silo_release(silo);
+	return r;
+}
+
 static int refuse_missing(struct jp_error *error, const char *silos_path, const char *id)
 {
 	jp_error_set(error, -ENOENT, "%s: nothing is stored for the workspace ID %s", silos_path,
@@ -363,7 +382,8 @@ int jp_silo_open(const char *user_data, const char *id, const char *slug, bool m
 		 struct jp_silo *ret_silo, struct jp_error *error)
 {
 	cleanup_free char *silos_path = NULL;
-	cleanup_close int silos_fd = -EBADF;
+	cleanup_close int silos_fd = -EBADF, lock = -EBADF;
+	cleanup_silo struct jp_silo silo = {0};
 	char preferred[NAME_MAX + 1], name[NAME_MAX + 1];
 	bool was_made;
 	int r = -ENOENT;
@@ -379,20 +399,28 @@ int jp_silo_open(const char *user_data, const char *id, const char *slug, bool m
 		return silos_fd == -ENOENT && !make ? refuse_missing(error, silos_path, id)
 						    : silos_fd;
 	preferred_name(id, slug, preferred);
-	for (int tries = 0; tries < VANISHED_TRIES_MAX; tries++) {
+	if (make) {
+		lock = lock_silos(silos_fd);
+		if (lock < 0)
+			return refuse(error, lock, silos_path, "cannot be locked");
+	}
+	for (int tries = 0; tries < VANISHED_TRIES_MAX && r == -ENOENT; tries++) {
 		was_made = false;
 		r = choose(silos_fd, id, preferred, name);
 		if (r == -ENOENT && !make)
 			return refuse_missing(error, silos_path, id);
 		if (r == -ENOENT)
-			r = make_silo(silos_fd, id, preferred, name, &was_made);
+			r = make_silo(silos_fd, preferred, name, &was_made);
 		if (r < 0)
 			return refuse(error, r, silos_path, "cannot be searched or added to");
-		r = open_silo(silos_fd, silos_path, name, make, ret_silo, error);
-		if (r == 0)
-			ret_silo->was_made = was_made;
-		if (r != -ENOENT)
-			break;
+		r = open_silo(silos_fd, silos_path, name, make, &silo, error);
+		if (r == 0 && make)
+			r = fold_others(silos_fd, id, &silo, error);
 	}
-	return r;
+	if (r < 0)
+		return r;
+	silo.was_made = was_made;
+	*ret_silo = silo;
+	silo = (struct jp_silo){0}; /* the caller has it now */
+	return 0;
 }

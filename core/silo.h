@@ -27,6 +27,7 @@ struct jp_silo {
 	int trash_fd;         /* jpfs/trash/; owned */
 	int workspaces_fd;    /* jpfs/workspaces/; owned */
 	bool was_made;        /* no silo existed for this ID: this is the ID's very first use */
+	unsigned folded;      /* how many other silos of this ID went into it when it was opened */
 };
 
 /*
@@ -36,16 +37,21 @@ struct jp_silo {
  * ending in `-<id>`. Chosen: `<slug>-<id>` exactly if there is one; else the one modified last
  * (the newest of its entries' times, `storage` left out; its own time when it has none; ties to the
  * greatest name). Missing parts are made, 0700: the silo (`<slug>-<id>`, or `<id>` when the slug is
- * empty or unusable as a file name), conversations/, jpfs/ and what is in it.
+ * empty or unusable as a file name), conversations/, jpfs/ and what is in it. Then all other
+ * candidates are folded into it (silo_fold.h), once when several processes do it.
  *
- * Shape:   make      false: nothing is made, and descriptors of missing parts are -EBADF
+ * Shape:   make      false: nothing is made or folded, and descriptors of missing parts are -EBADF
  *          ret_silo  filled; jp_silo_release() it
  * Returns: 0; -ENOENT no silo, and `make` is false; -EACCES, -EROFS and the like with `error`
- *          naming the directory that cannot be written.
+ *          naming the directory that cannot be written, or what of another candidate cannot be
+ *          moved: then that one stays, nothing is lost, and the next one to open it goes on.
  * Source:  RFD 031, "Storage location"; jp_storage/src/lib.rs:596-662.
  */
 must_check int jp_silo_open(const char *user_data, const char *id, const char *slug, bool make,
 			    struct jp_silo *ret_silo, struct jp_error *error);
+
+/* Whether a directory of this name is a silo of this ID: `<id>`, or something ending in `-<id>`. */
+bool jp_silo_has_id(const char *name, const char *id);
 
 /* Close and free what it holds. Any state, also all zeros and after an earlier release. */
 void jp_silo_release(struct jp_silo *silo);

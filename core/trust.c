@@ -13,6 +13,7 @@
 #include "core/trust.h"
 
 #include "core/base/io.h"
+#include "core/base/sys.h"
 #include "core/base/utf8.h"
 #include "core/git_worktree.h"
 
@@ -320,14 +321,11 @@ static int change_list(json_t *roots, const struct jp_workspace *workspace)
 	return json_array_append(roots, entry) < 0 ? -ENOMEM : 1;
 }
 
-static int add(int own_fd, const struct jp_workspace *workspace)
+/* Nobody else changes the list while this is held. Returns a new descriptor: a lock belongs to the
+ * opened file, and own_fd is every thread's. */
+static int lock_list(int own_fd)
 {
-	/* A descriptor of its own: a lock belongs to the opened file, and own_fd is every thread's.
-	 */
 	cleanup_close int fd = openat(own_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_free char *text = NULL;
-	json_auto_t *list = NULL;
-	int r;
 
 	if (fd < 0)
 		return -errno;
@@ -336,6 +334,18 @@ static int add(int own_fd, const struct jp_workspace *workspace)
 			continue;
 		break; /* NFS locks no directories; an entry lost to a race costs one question */
 	}
+	return TAKE_FD(fd);
+}
+
+static int add(int own_fd, const struct jp_workspace *workspace)
+{
+	cleanup_close int fd = lock_list(own_fd);
+	cleanup_free char *text = NULL;
+	json_auto_t *list = NULL;
+	int r;
+
+	if (fd < 0)
+		return fd;
 	r = load(fd, &list);
 	if (r == 0)
 		r = change_list(json_object_get(list, "roots"), workspace);
@@ -362,4 +372,62 @@ int jp_trust_add(const struct jp_silo *silo, const struct jp_workspace *workspac
 		jp_error_remedy(error, "make %s/jpfs writable for yourself", silo->path);
 	}
 	return r;
+}
+
+/* Whether two entries are of one directory, whatever else they say of it. */
+static bool is_listed(const json_t *roots, const json_t *directory)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(roots, i, entry)
+	{
+		if (json_equal(json_object_get(entry, "directory"), directory))
+			return true;
+	}
+	return false;
+}
+
+/* Put the entries in front, as the older ones, and let go of those that are too many. */
+static int add_all(json_t *roots, const json_t *others)
+{
+	for (size_t i = json_array_size(others); i > 0; i--) {
+		json_t *entry = json_array_get(others, i - 1);
+
+		if (is_listed(roots, json_object_get(entry, "directory")))
+			continue;
+		if (json_array_size(roots) >= ROOTS_MAX)
+			break;
+		if (json_array_insert(roots, 0, entry) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int jp_trust_fold(int from_own_fd, int own_fd)
+{
+	cleanup_close int fd = -EBADF;
+	cleanup_free char *text = NULL;
+	json_auto_t *list = NULL, *other = NULL;
+	int r = jp_rename_noreplace(from_own_fd, LIST_NAME, own_fd, LIST_NAME);
+
+	if (r != -EEXIST)
+		return r == -ENOENT ? 0 : r;
+	fd = lock_list(own_fd);
+	if (fd < 0)
+		return fd;
+	r = load(fd, &list);
+	if (r == 0)
+		r = load(from_own_fd, &other);
+	if (r == 0)
+		r = add_all(json_object_get(list, "roots"), json_object_get(other, "roots"));
+	if (r < 0)
+		return r == -EBADMSG ? 0 : r;
+	text = json_dumps(list, JSON_INDENT(2));
+	if (text == NULL)
+		return -ENOMEM;
+	r = jp_replace_file(fd, LIST_NAME, text, strlen(text), 0600);
+	if (r < 0)
+		return r;
+	return jp_sys->unlinkat(from_own_fd, LIST_NAME, 0) < 0 && errno != ENOENT ? -errno : 0;
 }

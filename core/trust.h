@@ -41,3 +41,13 @@ must_check int jp_trust_check(const struct jp_silo *silo, const struct jp_worksp
  * (flock on the jpfs/ directory while read, changed and replaced). */
 must_check int jp_trust_add(const struct jp_silo *silo, const struct jp_workspace *workspace,
 			    struct jp_error *error);
+
+/*
+ * Put what another silo's list has into this one's, when the two silos become one: a root that was
+ * allowed there needs no second question here. The other list is gone then; a damaged one, on
+ * either side, stays where it is.
+ *
+ * Shape:   from_own_fd, own_fd  the jpfs/ directories
+ * Returns: 0, also when there is no other list; -errno, and neither has lost an entry.
+ */
+must_check int jp_trust_fold(int from_own_fd, int own_fd);

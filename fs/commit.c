@@ -15,10 +15,9 @@
 #include "core/base/sys.h"
 #include "core/durable.h"
 #include "core/history.h"
-#include "core/metadata.h"
 #include "core/reconcile.h"
-#include "core/stream.h"
 #include "core/validity.h"
+#include "core/version.h"
 #include "fs/log.h"
 #include "fs/view.h"
 
@@ -59,81 +58,6 @@ static bool is_unchanged(struct jpfs_entry *entry, const struct attempt *attempt
 {
 	return entry->is_dirty && entry->home == JPFS_STAGED && !entry->is_shared &&
 	       entry->generation == attempt->generation && entry->is_superseded == attempt->is_late;
-}
-
-/* ---- what was replaced ---- */
-
-int jpfs_version_is_contained(enum jp_managed managed, int old_fd, int new_fd)
-{
-	int r = jp_same_content(old_fd, new_fd);
-
-	if (r != 0)
-		return r;
-	if (managed == JP_EVENTS)
-		return jp_stream_contains(old_fd, new_fd);
-	return managed == JP_METADATA ? jp_metadata_is_earlier(old_fd, new_fd) : 0;
-}
-
-int jpfs_version_is_earlier(struct jpfs_conversation *conversation, enum jp_managed managed,
-			    int old_fd, int new_fd)
-{
-	int r = jp_same_content(old_fd, new_fd);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (managed == JP_METADATA)
-		return jp_metadata_is_earlier(old_fd, new_fd);
-	if (managed == JP_EVENTS) {
-		r = jp_stream_contains(old_fd, new_fd);
-		/* The same events in another spelling are neither earlier nor later. */
-		if (r == 1)
-			r = jp_stream_contains(new_fd, old_fd) == 0 ? 1 : 0;
-	}
-	if (r == 0 && conversation != NULL)
-		r = jp_history_has(conversation->view->silo->history_fd, conversation->id,
-				   jp_managed_name(managed), old_fd);
-	return r;
-}
-
-int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,
-		      int parent_fd, const char *name)
-{
-	const struct jp_silo *silo = conversation->view->silo;
-	cleanup_close int fd = jp_open_regular(parent_fd, name, O_RDONLY);
-	struct stat st;
-	int r;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) == 0 && st.st_size == 0)
-		return 0; /* nothing is kept of nothing */
-	r = jp_history_has(silo->history_fd, conversation->id, jp_managed_name(managed), fd);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	return jp_keep_copy(silo->history_fd, conversation->id, parent_fd, name,
-			    jp_managed_name(managed));
-}
-
-int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
-			      bool was_unseen, const char *name, int new_fd)
-{
-	struct jpfs_view *view = conversation->view;
-	enum jp_managed managed = jp_managed_from_name(path);
-	cleanup_close int displaced = -EBADF;
-	int r;
-
-	if (managed == JP_UNMANAGED) {
-		if (was_unseen)
-			return jp_keep_move(view->silo->trash_fd, conversation->id,
-					    view->staging.fd, name, path);
-		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
-	}
-	displaced = jp_open_regular(view->staging.fd, name, O_RDONLY);
-	r = displaced < 0 ? displaced : jpfs_version_is_contained(managed, displaced, new_fd);
-	if (r == 1)
-		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
-	/* Not contained, or nobody can tell: it is kept. */
-	return jp_keep_move(view->silo->history_fd, conversation->id, view->staging.fd, name, path);
 }
 
 /* ---- into the durable copy ---- */
@@ -332,7 +256,7 @@ static bool is_in_durable(struct jpfs_entry *entry, const struct attempt *attemp
 	if (jpfs_durable_path_locked(conversation, entry->path, path) < 0)
 		return false;
 	fd = jp_open_regular(conversation->view->silo->conversations_fd, path, O_RDONLY);
-	return fd >= 0 && jpfs_version_is_contained(entry->managed, attempt->content->fd, fd) == 1;
+	return fd >= 0 && jp_version_is_contained(entry->managed, attempt->content->fd, fd) == 1;
 }
 
 /* A version that has no place in the view any more and none in the durable copy: jp would reject

@@ -13,6 +13,7 @@
 #include "core/history.h"
 #include "core/reconcile.h"
 #include "core/validity.h"
+#include "core/version.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -226,7 +227,7 @@ int jpfs_keep_loser_locked(struct jpfs_conversation *conversation, enum jp_manag
 	workspace = jpfs_open_side_locked(conversation, false, name);
 	if (workspace < 0)
 		return workspace == -ENOENT ? 0 : workspace;
-	if (durable >= 0 && jpfs_version_is_contained(which, workspace, durable) == 1)
+	if (durable >= 0 && jp_version_is_contained(which, workspace, durable) == 1)
 		return 0;
 	parent = open_side_parent(conversation, false, name, &name);
 	return parent < 0 ? parent : jpfs_keep_version(conversation, which, parent, name);

@@ -13,6 +13,7 @@
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "core/history.h"
+#include "core/version.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -176,7 +177,7 @@ static int keep_replaced(struct jpfs_conversation *conversation, const char *pat
 	old = jp_open_regular(parent, name, O_RDONLY);
 	if (old < 0)
 		return old == -ENOENT ? 0 : old;
-	r = jpfs_version_is_contained(managed, old, new_fd);
+	r = jp_version_is_contained(managed, old, new_fd);
 	return r == 1 ? 0 : jpfs_keep_version(conversation, managed, parent, name);
 }
 

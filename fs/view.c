@@ -489,6 +489,8 @@ void jpfs_view_follow_silo(struct jpfs_view *view)
 			jp_closep(&staging.fd);
 			jp_closep(&staging.parent_fd);
 		} else {
+			/* It is removed at the end from where it is now. */
+			(void)dup3(staging.parent_fd, view->staging.parent_fd, O_CLOEXEC);
 			jp_staging_close(&staging);
 		}
 	}

@@ -425,6 +425,20 @@ must_check int jpfs_open_side_locked(struct jpfs_conversation *conversation, boo
 must_check int jpfs_keep_loser_locked(struct jpfs_conversation *conversation,
 				      enum jp_managed which);
 
+/* ---- version.c: which comes before which, and what is kept ---- */
+
+/* Whether the old version comes before the new one: it is contained and has less, or the new one
+ * has replaced it once. Same results. */
+must_check int jpfs_version_is_earlier(struct jpfs_conversation *conversation,
+				       enum jp_managed managed, int old_fd, int new_fd);
+/* Keep a copy of a version, of which `parent` has the name, unless that was done before. */
+must_check int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,
+				 int parent_fd, const char *name);
+/* The version that was replaced lies in staging under `name`: keep it (managed: in history;
+ * unmanaged and never seen here: in the trash) or drop it. */
+must_check int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
+					 bool was_unseen, const char *name, int new_fd);
+
 /* ---- base.c: what both sides last had in common ---- */
 
 /* Note it for each unit that is in step now. */
@@ -511,20 +525,6 @@ must_check int jpfs_entry_rename_locked(struct jpfs_conversation *conversation,
 must_check int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 					int64_t *ret_wait_ms);
 must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
-/* Whether the old version of a managed file has nothing that the new one does not have: 1, 0 (also
- * when nobody can tell), -errno. */
-must_check int jpfs_version_is_contained(enum jp_managed managed, int old_fd, int new_fd);
-/* Whether the old version comes before the new one: it is contained and has less, or the new one
- * has replaced it once. Same results. */
-must_check int jpfs_version_is_earlier(struct jpfs_conversation *conversation,
-				       enum jp_managed managed, int old_fd, int new_fd);
-/* Keep a copy of a version, of which `parent` has the name, unless that was done before. */
-must_check int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,
-				 int parent_fd, const char *name);
-/* The version that was replaced lies in staging under `name`: keep it (managed: in history;
- * unmanaged and never seen here: in the trash) or drop it. */
-must_check int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
-					 bool was_unseen, const char *name, int new_fd);
 /* Its bytes became the durable version that `st` describes. */
 void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
 

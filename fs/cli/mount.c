@@ -401,6 +401,9 @@ static int serve_in_background(const struct request *request, const struct jp_wo
 	jpfs_print("mounted", "%s/.jp/conversations",
 		   strcmp(workspace->root_path, "/") == 0 ? "" : workspace->root_path);
 	jpfs_print("kept in", "%s/conversations", silo->path);
+	if (silo->folded > 0)
+		jpfs_print("moved there", "what %u other director%s kept for this project",
+			   silo->folded, silo->folded == 1 ? "y" : "ies");
 	return JPFS_EXIT_DONE;
 }
 

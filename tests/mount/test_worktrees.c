@@ -346,6 +346,39 @@ static void a_silo_that_is_folded_away_is_found_again(void)
 	     "[ ! -e \"$S\" ]; diff -r \"$V\" \"$P/../data/workspace/folded-abc12/conversations\"");
 }
 
+static void a_silo_that_another_mount_folds_is_found_again(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	fixture_umount_at(&t.f, t.other);
+	/* From before silos were shared: the other worktree has one of its own, where a conversation
+	 * has an older version, and another one is only there. */
+	STEP(&t.f, ". ../lib.sh; N=$P/../data/workspace/wt-abc12; mkdir -p \"$N/conversations\"\n"
+		   "cp -a \"$D/$X\" \"$N/conversations/\"\n"
+		   "cp -a \"$D/$X\" \"$N/conversations/17457886500-only-there\"\n"
+		   "ln -s \"$W/.jp\" \"$N/storage\"\n"
+		   "append \"$V/$X/events.json\" 'asked before'\n"
+		   "until_ok grep -q 'asked before' \"$D/$X/events.json\"");
+	fixture_mount_at(&t.f, t.other, "");
+	STEP(&t.f,
+	     ". ../lib.sh; N=$P/../data/workspace/wt-abc12; [ ! -e \"$S\" ]\n"
+	     "[ \"$(ls \"$N/..\")\" = wt-abc12 ]; [ -e \"$N/conversations/17457886500-only-there\" "
+	     "]\n"
+	     "grep -q 'asked before' \"$N/conversations/$X/events.json\"\n"
+	     "retitle \"$V/$X\" 'In the new silo'; append \"$V/$X/events.json\" 'asked after'\n"
+	     "until_ok titled \"$N/conversations/$X\" 'In the new silo'\n"
+	     "until_ok grep -q 'asked after' \"$N/conversations/$X/events.json\"\n"
+	     "until_ok titled \"$WV/$X\" 'In the new silo'; [ ! -e \"$S\" ]");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	STEP(&t.f, "N=$P/../data/workspace/wt-abc12; [ ! -e \"$S\" ]\n"
+		   "diff -r \"$V/$X\" \"$N/conversations/$X\"\n"
+		   "[ -z \"$(ls \"$N/jpfs/staging\")\" ]; [ ! -e "
+		   "\"$N/jpfs/folding\" ]");
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -363,6 +396,7 @@ int main(void)
 		TEST(a_new_worktree_shows_what_a_removed_one_left),
 		TEST(a_moved_worktree_takes_its_mount_along),
 		TEST(a_silo_that_is_folded_away_is_found_again),
+		TEST(a_silo_that_another_mount_folds_is_found_again),
 		CU_TEST_INFO_NULL,
 	};
 

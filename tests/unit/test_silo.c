@@ -180,11 +180,11 @@ static void exact_name_wins_over_a_newer_silo(void)
 	make_dir(dir.fd, "workspace/zzz-otvo8");
 	make_dir(dir.fd, "workspace/otvo8");
 	set_mtime(dir.fd, "workspace/proj-otvo8", 1000);
-	CU_ASSERT_EQUAL(jp_silo_open(dir.path, "otvo8", "proj", true, &silo, NULL), 0);
+	CU_ASSERT_EQUAL(jp_silo_open(dir.path, "otvo8", "proj", false, &silo, NULL), 0);
 	CU_ASSERT_STRING_EQUAL(name_of(&silo), "proj-otvo8");
 	jp_silo_release(&silo);
 	/* Without a slug the bare ID is the exact name. */
-	CU_ASSERT_EQUAL(jp_silo_open(dir.path, "otvo8", "", true, &silo, NULL), 0);
+	CU_ASSERT_EQUAL(jp_silo_open(dir.path, "otvo8", "", false, &silo, NULL), 0);
 	CU_ASSERT_STRING_EQUAL(name_of(&silo), "otvo8");
 }
 
