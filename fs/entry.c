@@ -112,7 +112,8 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 	if (conversation->was_durable && conversation->vanished_ms == 0 &&
 	    jpfs_durable_path_locked(conversation, path, place) == 0 &&
 	    fstatat(view->silo->conversations_fd, place, &ret->st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (r < 0 || (ret->st.st_mode & S_IFMT) == (workspace_st.st_mode & S_IFMT))) {
+	    (r < 0 || (ret->st.st_mode & S_IFMT) == (workspace_st.st_mode & S_IFMT) ||
+	     jpfs_note_find(conversation->added, path) != NULL)) {
 		ret->home = JPFS_DURABLE;
 		return 0;
 	}

@@ -210,6 +210,7 @@ static int make_on_both(struct jpfs_conversation *conversation, const char *targ
 	if (r != -ENOENT)
 		return r;
 	conversation->is_new = false;
+	jpfs_entry_supersede_locked(conversation, path);
 	if (jpfs_durable_path_locked(conversation, "", place) == 0) {
 		r = make_durable(conversation, target, path, mode);
 		if (r < 0)
@@ -307,7 +308,7 @@ static int arrive(struct jpfs_conversation *conversation, struct jpfs_entry *ent
 	entry->was_unseen = entry->managed == JP_UNMANAGED && !replaces &&
 			    jpfs_note_find(conversation->doomed, entry->path) == NULL &&
 			    is_durable_path(conversation, entry->path);
-	jpfs_entry_supersede_locked(entry);
+	jpfs_entry_supersede_locked(conversation, entry->path);
 	if (entry->managed != JP_UNMANAGED)
 		conversation->hidden &= ~(1U << entry->managed);
 	else if (!jp_name_is_managed_temporary(entry->path))

@@ -33,11 +33,11 @@ void jpfs_entry_mark_dirty_locked(struct jpfs_entry *entry)
 	conversation->dirty_end = &entry->next_dirty;
 }
 
-void jpfs_entry_supersede_locked(struct jpfs_entry *entry)
+void jpfs_entry_supersede_locked(struct jpfs_conversation *conversation, const char *path)
 {
-	for (struct jpfs_entry *older = entry->conversation->dirty; older != NULL;
+	for (struct jpfs_entry *older = conversation->dirty; older != NULL;
 	     older = older->next_dirty) {
-		if (older != entry && !older->is_linked && strcmp(older->path, entry->path) == 0)
+		if (!older->is_linked && strcmp(older->path, path) == 0)
 			older->is_superseded = true;
 	}
 }
@@ -336,7 +336,7 @@ int jpfs_entry_create_locked(struct jpfs_conversation *conversation, const char 
 		faccessat(view->silo->conversations_fd, place, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
 		jpfs_note_find(conversation->doomed, path) == NULL;
 	jpfs_entry_mark_dirty_locked(entry);
-	jpfs_entry_supersede_locked(entry);
+	jpfs_entry_supersede_locked(conversation, path);
 	jpfs_note_remove(&conversation->removed, path);
 	jpfs_note_remove(&conversation->doomed, path);
 	conversation->is_new = false;

@@ -248,6 +248,9 @@ static int project_other(struct jpfs_conversation *conversation, const char *pat
 
 	if (r < 0 || !conversation->in_view || conversation->is_local)
 		return r == -ENOENT || r == 0 ? 0 : r;
+	/* Removed since the list was read: what the store still has of it is doomed. */
+	if (jpfs_note_find(conversation->added, path) == NULL)
+		return 0;
 	from = jpfs_open_parent(conversation->view->silo->conversations_fd, place, &name);
 	if (from < 0 || fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode))
 		return 0;

@@ -493,8 +493,8 @@ must_check int jpfs_entry_fsync(struct jpfs_entry *entry);
 must_check int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content);
 /* The last writer closed: drop the version if it changes nothing, else queue it. */
 void jpfs_entry_end_locked(struct jpfs_entry *entry);
-/* Older versions that wait to be committed to this path give way to `entry`. */
-void jpfs_entry_supersede_locked(struct jpfs_entry *entry);
+/* Something new is at this path: older versions of it that wait to be committed give way. */
+void jpfs_entry_supersede_locked(struct jpfs_conversation *conversation, const char *path);
 /* Queue it as it is. */
 void jpfs_entry_ended_locked(struct jpfs_entry *entry);
 void jpfs_entry_mark_dirty_locked(struct jpfs_entry *entry);
