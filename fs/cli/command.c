@@ -54,6 +54,14 @@ printf_like(3, 0) static void print_line(FILE *to, const char *start, const char
 	(void)fprintf(to, "%s: %s\n", start, line); /* main() looks at stdout when all is done */
 }
 
+bool jpfs_has_colour(void)
+{
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0') &&
+	       terminal != NULL && strcmp(terminal, "dumb") != 0;
+}
+
 void jpfs_tell(const char *format, ...)
 {
 	va_list arguments;

@@ -10,6 +10,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct jpfs_command {
@@ -75,6 +76,9 @@ int jpfs_fail(int r, const struct jp_error *error);
 
 /* Say how a command was wrongly used; `command` may be NULL. Returns JPFS_EXIT_USAGE. */
 int jpfs_fail_usage(const char *command, const char *format, ...) printf_like(2, 3);
+
+/* Whether stdout is a terminal that shows colours, to somebody who wants them. */
+bool jpfs_has_colour(void);
 
 /* A line on stderr, after "jpfs: ". */
 void jpfs_tell(const char *format, ...) printf_like(1, 2);
