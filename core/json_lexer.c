@@ -100,6 +100,9 @@ static int report(struct jp_json_lexer *lexer, enum jp_json_kind kind)
 	if (kind == JP_JSON_KEY) {
 		token.key = lexer->key;
 		token.key_size = lexer->key_size;
+	} else if (kind == JP_JSON_TEXT) {
+		token.text = lexer->key;
+		token.text_size = lexer->key_size;
 	}
 	return lexer->report(lexer->context, &token);
 }
@@ -189,7 +192,7 @@ static int begin_utf8(struct jp_json_lexer *lexer, unsigned char c)
 	return 0;
 }
 
-/* Bytes of the unescaped key. */
+/* Bytes of the unescaped key or text. */
 static int keep(struct jp_json_lexer *lexer, const char *bytes, size_t size)
 {
 	if (lexer->surrogate != 0 && size > 0)
@@ -260,16 +263,15 @@ static int keep_code_unit(struct jp_json_lexer *lexer, uint32_t unit)
 
 static int end_string(struct jp_json_lexer *lexer)
 {
-	if (!lexer->is_key) {
+	if (lexer->is_key)
+		lexer->state = COLON;
+	else
 		end_value(lexer);
-		return 0;
-	}
-	lexer->state = COLON;
 	if (!lexer->is_kept)
 		return 0;
 	if (lexer->surrogate != 0 || lexer->utf8_left != 0)
 		return -EBADMSG;
-	return report(lexer, JP_JSON_KEY);
+	return report(lexer, lexer->is_key ? JP_JSON_KEY : JP_JSON_TEXT);
 }
 
 static int begin_scalar(struct jp_json_lexer *lexer, enum jp_json_kind kind, enum state state)
@@ -284,6 +286,16 @@ static int begin_word(struct jp_json_lexer *lexer, const char *rest)
 	return begin_scalar(lexer, JP_JSON_WORD, WORD);
 }
 
+static int begin_string_value(struct jp_json_lexer *lexer)
+{
+	int r;
+
+	begin_string(lexer, false);
+	r = report(lexer, JP_JSON_STRING);
+	lexer->is_kept = r > 0;
+	return r < 0 ? r : 0;
+}
+
 static int begin_value(struct jp_json_lexer *lexer, unsigned char c)
 {
 	switch (c) {
@@ -292,8 +304,7 @@ static int begin_value(struct jp_json_lexer *lexer, unsigned char c)
 	case '[':
 		return open_container(lexer, false);
 	case '"':
-		begin_string(lexer, false);
-		return report(lexer, JP_JSON_STRING);
+		return begin_string_value(lexer);
 	case 't':
 		return begin_word(lexer, "rue");
 	case 'f':
@@ -439,13 +450,32 @@ static int step(struct jp_json_lexer *lexer, unsigned char c)
 	return is_blank(c) ? 0 : step_between(lexer, c);
 }
 
+/* Whether one of eight bytes may end a run of ordinary ones in a string. Of a word without such a
+ * byte it is never true (Warren, "Hacker's Delight", 6-1: a borrow only goes to higher bytes from
+ * one that was found). */
+static bool has_special(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+
+	return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+		((word - ones * 0x20) & ~word)) &
+	       tops;
+}
+
 /* From inside a string up to its end, an escape, or the end of the piece: the long way through
  * most files, so it has a loop of its own. */
 static int read_string(struct jp_json_lexer *lexer, const char **next, const char *end)
 {
 	const char *start = *next, *at = start;
 	unsigned char c = 0;
+	uint64_t word;
 
+	for (; (size_t)(end - at) >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		if (has_special(word))
+			break;
+	}
 	for (; at < end; at++) {
 		c = (unsigned char)*at;
 		if (c == '"' || c == '\\' || c < 0x20)

@@ -19,9 +19,10 @@
 /* Levels, and no more: 8 MiB of nesting, where serde_json would go on until memory ends. */
 #define JP_JSON_DEPTH_MAX (UINT64_C(64) << 20)
 
-/* Bytes of a key that are kept, after unescaping; a longer one is reported with its first bytes
- * and its length cut to this. No name that anybody compares with may be as long. */
-#define JP_JSON_KEY_BYTES_MAX 32
+/* Bytes of a key or text that are kept, after unescaping; a longer one is reported with its first
+ * bytes and its length cut to this. No name that anybody compares with may be as long. A timestamp
+ * fits, to the nanosecond and with its zone. */
+#define JP_JSON_KEY_BYTES_MAX 64
 
 enum jp_json_kind {
 	JP_JSON_OBJECT, /* begins */
@@ -30,7 +31,8 @@ enum jp_json_kind {
 	JP_JSON_NUMBER,
 	JP_JSON_WORD, /* true, false or null */
 	JP_JSON_KEY,
-	JP_JSON_END, /* of an object or array */
+	JP_JSON_END,  /* of an object or array */
+	JP_JSON_TEXT, /* of a string that was asked for, at its end */
 };
 
 struct jp_json_token {
@@ -38,9 +40,12 @@ struct jp_json_token {
 	size_t depth;    /* objects and arrays around it: 0 for the outermost value and its end */
 	const char *key; /* of a JP_JSON_KEY: `size` bytes, any value, valid during the call only */
 	size_t key_size;
+	const char *text; /* of a JP_JSON_TEXT: the same */
+	size_t text_size;
 };
 
-/* Returns: 0 to go on, or -errno, which ends the reading. */
+/* Returns: 0 to go on; of a JP_JSON_STRING, 1 to be told its text when it has been read; or -errno,
+ * which ends the reading. */
 typedef int jp_json_report(void *context, const struct jp_json_token *token);
 
 struct jp_json_lexer {
@@ -51,13 +56,13 @@ struct jp_json_lexer {
 	int state;
 	int failure;         /* what ended the reading, or 0 */
 	bool is_key;         /* the string being read is a key */
-	bool is_kept;        /* ... that will be reported */
+	bool is_kept;        /* ... or not, but will be reported */
 	const char *word;    /* what is still missing of true, false or null */
 	uint32_t code_unit;  /* the \u escape being read */
 	unsigned hex_digits; /* ... of which so many digits are known */
 
-	uint32_t surrogate;                /* the first half of a pair in a reported key, or 0 */
-	unsigned utf8_left;                /* bytes missing of the character in a reported key */
+	uint32_t surrogate;                /* the first half of a pair in what is kept, or 0 */
+	unsigned utf8_left;                /* bytes missing of the character in what is kept */
 	unsigned char utf8_low, utf8_high; /* bounds of the next of them */
 	char key[JP_JSON_KEY_BYTES_MAX];
 	size_t key_size;
@@ -71,8 +76,9 @@ struct jp_json_lexer {
  * Begin.
  *
  * Shape:   report   may be NULL; `context` is borrowed
- * A key that is reported must be valid: UTF-8 and paired surrogates, or the text is refused, as
- * serde_json refuses keys that it compares. A key or string that is not reported is only lexed.
+ * A key that is reported, and a string whose text is asked for, must be valid: UTF-8 and paired
+ * surrogates, or the whole is refused, as serde_json refuses what it compares. Any other key or
+ * string is only lexed.
  */
 void jp_json_lexer_init(struct jp_json_lexer *lexer, jp_json_report *report, void *context,
 			size_t report_depth);

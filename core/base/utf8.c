@@ -4,7 +4,7 @@
  */
 #include "core/base/utf8.h"
 
-#include <stdint.h>
+#include <string.h>
 
 /* The bytes that a character starting with `lead` takes; 0 when none starts so. */
 static size_t sequence_size(unsigned char lead)
@@ -42,4 +42,26 @@ bool jp_utf8_is_valid(const char *text, size_t size)
 			return false;
 	}
 	return true;
+}
+
+size_t jp_utf8_next(const char *text, size_t size, uint32_t *ret_code)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	size_t count = sequence_size(bytes[0]);
+	uint32_t code = count == 1 ? bytes[0] : bytes[0] & (0xffU >> (count + 1));
+
+	for (size_t k = 1; k < count && k < size; k++)
+		code = code << 6 | (bytes[k] & 0x3f);
+	*ret_code = code;
+	return count;
+}
+
+void jp_utf8_make_valid(char *text)
+{
+	if (jp_utf8_is_valid(text, strlen(text)))
+		return;
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text >= 0x80)
+			*text = '?';
+	}
 }

@@ -1,8 +1,9 @@
-/* Whether bytes are text. Pure. */
+/* Whether bytes are text, and which. Pure. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Whether `size` bytes are well-formed UTF-8: no overlong forms, no surrogates, nothing above
@@ -11,3 +12,15 @@
  * Source: RFC 3629, section 4; jp reads names and small files as Rust strings, which hold no other.
  */
 bool jp_utf8_is_valid(const char *text, size_t size);
+
+/*
+ * The first character of well-formed text.
+ *
+ * Shape:   text      `size` bytes, at least one, as jp_utf8_is_valid() takes them
+ *          ret_code  its code point
+ * Returns: the bytes that it takes.
+ */
+size_t jp_utf8_next(const char *text, size_t size, uint32_t *ret_code);
+
+/* Make text of any bytes: if they are not well-formed, each that is not ASCII becomes '?'. */
+void jp_utf8_make_valid(char *text);

@@ -25,6 +25,7 @@ const struct jpfs_command jpfs_commands[] = {
 	{"mount", jpfs_help_mount, jpfs_command_mount},
 	{"umount", jpfs_help_umount, jpfs_command_umount},
 	{"status", jpfs_help_status, jpfs_command_status},
+	{"ls", jpfs_help_ls, jpfs_command_ls},
 	{"project", jpfs_help_project, jpfs_command_project},
 	{"unproject", jpfs_help_unproject, jpfs_command_unproject},
 	{"commit", jpfs_help_commit, jpfs_command_commit},
@@ -52,6 +53,14 @@ printf_like(3, 0) static void print_line(FILE *to, const char *start, const char
 	(void)vsnprintf(line, sizeof(line), format, arguments);
 	jp_make_printable(line);
 	(void)fprintf(to, "%s: %s\n", start, line); /* main() looks at stdout when all is done */
+}
+
+bool jpfs_has_colour(void)
+{
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0') &&
+	       terminal != NULL && strcmp(terminal, "dumb") != 0;
 }
 
 void jpfs_tell(const char *format, ...)

@@ -10,6 +10,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct jpfs_command {
@@ -29,6 +30,7 @@ const struct jpfs_command *jpfs_command_find(const char *name);
 int jpfs_command_mount(int argc, char **argv);
 int jpfs_command_umount(int argc, char **argv);
 int jpfs_command_status(int argc, char **argv);
+int jpfs_command_ls(int argc, char **argv);
 int jpfs_command_project(int argc, char **argv);
 int jpfs_command_unproject(int argc, char **argv);
 int jpfs_command_commit(int argc, char **argv);
@@ -40,7 +42,7 @@ int jpfs_command_help(int argc, char **argv);
 extern const char jpfs_help_overview[];
 extern const char jpfs_help_mount[], jpfs_help_umount[], jpfs_help_status[], jpfs_help_allow[],
 	jpfs_help_help[], jpfs_help_project[], jpfs_help_unproject[], jpfs_help_commit[],
-	jpfs_help_discard[], jpfs_help_sync[];
+	jpfs_help_discard[], jpfs_help_sync[], jpfs_help_ls[];
 
 /* The short options that every command takes, and its long ones, for getopt_long(3). */
 #define JPFS_COMMON_SHORT "C:h"
@@ -75,6 +77,9 @@ int jpfs_fail(int r, const struct jp_error *error);
 
 /* Say how a command was wrongly used; `command` may be NULL. Returns JPFS_EXIT_USAGE. */
 int jpfs_fail_usage(const char *command, const char *format, ...) printf_like(2, 3);
+
+/* Whether stdout is a terminal that shows colours, to somebody who wants them. */
+bool jpfs_has_colour(void);
 
 /* A line on stderr, after "jpfs: ". */
 void jpfs_tell(const char *format, ...) printf_like(1, 2);

@@ -18,6 +18,7 @@ const char jpfs_help_overview[] =
 	"  mount [DIR]     mount the workspace that DIR is in (default: here)\n"
 	"  umount [DIR]    bring both sides up to date on disk, and unmount\n"
 	"  status [DIR]    what is mounted, what is pending, the last error\n"
+	"  ls [DIR]        the conversations, and where each of them is\n"
 	"  project ID...   give this worktree conversations that only the store has\n"
 	"  unproject ID... take them out of this worktree; the store keeps them\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
@@ -30,7 +31,6 @@ const char jpfs_help_overview[] =
 	"  --version       the version\n"
 	"\n"
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n"
-	"\n"
 	"Conversations are kept in ~/.local/share/jp/workspace/<name>-<id>/conversations\n"
 	"(JP_USER_DATA_DIR and XDG_DATA_HOME change that, as they do for jp).\n";
 
@@ -161,6 +161,27 @@ const char jpfs_help_sync[] =
 	"  -C DIR          do as if started in DIR\n"
 	"\n"
 	"Exit codes: 0 in step, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+const char jpfs_help_ls[] =
+	"usage: jpfs ls [-C DIR] [--archived] [--local] [--sort KEY] [-r] [--json] [DIR]\n"
+	"\n"
+	"Lists the conversations of the workspace that DIR is in (default: here), the\n"
+	"latest last; mounted or not. Presence is one of\n"
+	"  projected        in your own data directory, and in this workspace for git\n"
+	"  local            in your data directory only\n"
+	"  workspace-only   not yet in your data directory\n"
+	"and state tells of what is pinned, archived, a draft (other worktrees have\n"
+	"another version; `jpfs status`), or damaged (jp would refuse its files).\n"
+	"\n"
+	"  --archived      also the archived ones\n"
+	"  --local         only those that are not in this workspace\n"
+	"  --sort KEY      activity (default), created, title, size, events or id\n"
+	"  -r, --reverse   the other way around: the latest, largest first\n"
+	"  --json          an array of objects: id, title, directory, path, presence,\n"
+	"                  archived, draft, pinned, damaged (file names), events, turns,\n"
+	"                  size, created, last_activity, expires_at, origin; what is not\n"
+	"                  known is null\n"
+	"  -C DIR          do as if started in DIR\n"
+	"Exit codes: 0 listed, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
 
 const char jpfs_help_allow[] =
 	"usage: jpfs allow [-C DIR] [DIR]\n"

@@ -34,12 +34,7 @@ static json_t *path_to_json(const char *path)
 
 	if (text == NULL)
 		return json_null();
-	if (!jp_utf8_is_valid(text, strlen(text))) {
-		for (char *c = text; *c != '\0'; c++) {
-			if ((unsigned char)*c >= 0x80)
-				*c = '?';
-		}
-	}
+	jp_utf8_make_valid(text);
 	return json_string(text);
 }
 
@@ -165,14 +160,6 @@ static int gather_all(json_t *list, int *exit_code, struct jp_error *error)
 
 /* ---- printing ---- */
 
-static bool has_colour(void)
-{
-	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0') &&
-	       terminal != NULL && strcmp(terminal, "dumb") != 0;
-}
-
 enum colour { PLAIN, GREEN, YELLOW, RED };
 
 printf_like(3, 4) static void print_line(const char *word, enum colour colour, const char *format,
@@ -181,7 +168,7 @@ printf_like(3, 4) static void print_line(const char *word, enum colour colour, c
 	static const char *const codes[] = {
 		[PLAIN] = "", [GREEN] = "\033[32m", [YELLOW] = "\033[33m", [RED] = "\033[31m"};
 	char line[LINE_BYTES_MAX];
-	bool coloured = colour != PLAIN && has_colour();
+	bool coloured = colour != PLAIN && jpfs_has_colour();
 	va_list arguments;
 
 	va_start(arguments, format);
