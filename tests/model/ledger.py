@@ -40,11 +40,13 @@ class Ledger:
         self.open.setdefault((digits, name), {}).setdefault(data, where)
 
     def forgive(self, digits):
-        """What jp removed, or overwrote while nobody watched, is jp's own affair."""
+        """What jp removed, or overwrote while nobody watched, is jp's own affair; pins come and go."""
+        is_after_kill, self.is_after_kill = self.is_after_kill, False
         for (other, name), versions in self.open.items():
             if other == digits:
                 for data in [data for data in versions if not self.is_kept(digits, name, data)]:
                     del versions[data]
+        self.is_after_kill = is_after_kill
 
     def is_kept(self, digits, name, data, kept=None):
         current = self.durable.get((digits, name))

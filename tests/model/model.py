@@ -227,9 +227,14 @@ def can_mount(program):
     return None
 
 
+def interrupted(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the clean-up is not to be interrupted too
+    sys.exit(143)
+
+
 def main():
     options = parse_options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, interrupted)
     os.umask(0o022)
     reason = can_mount(options.program)
     if reason:
@@ -270,4 +275,8 @@ def main():
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        for left in list(world.World.alive):
+            left.end()

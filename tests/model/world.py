@@ -185,10 +185,13 @@ def end_with_parent():
 
 
 class World:
+    alive = set()  # whoever is interrupted at any point ends them all
+
     def __init__(self, program):
         self.program = program
         self.base = os.path.realpath(tempfile.mkdtemp(prefix="jpfs-model-"))
         self.pids = {}
+        self.alive.add(self)
         self.notes = []
         self.environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": self.base, "LC_ALL": "C.UTF-8",
@@ -247,6 +250,7 @@ class World:
         for _ in range(50):
             shutil.rmtree(self.base, ignore_errors=True)
             if not os.path.lexists(self.base):
+                self.alive.discard(self)
                 return
             time.sleep(0.1)
         raise Failure("%s stays" % self.base)
