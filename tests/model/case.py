@@ -395,6 +395,8 @@ class Case:
             if len(places) > 1 and digits not in side.incomplete:
                 wrong.append("%s is more than once in %s: %s" % (digits, tree.name, places))
         shown = {digits: places[0] for digits, places in found.items() if digits not in side.incomplete}
+        shown = {digits: place for digits, place in shown.items() if digits in side.places or all(
+            os.path.exists(tree.path(place, name)) for name in (METADATA, EVENTS))}  # git left something of it
         before = {digits: place for digits, place in side.places.items() if digits not in side.incomplete}
         if shown != before:
             wrong.append("in the workspace: %s\nshown before: %s" % (shown, before))
