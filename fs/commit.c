@@ -122,6 +122,18 @@ static int put_in_place(struct jpfs_entry *entry, int parent, const char *name,
 	return r;
 }
 
+/* A removed file's last version is stored before it goes. */
+static void follow_doom(struct jpfs_conversation *conversation, const char *path,
+			const struct stat *st)
+{
+	struct jpfs_note *note = jpfs_note_find(conversation->doomed, path);
+
+	if (note != NULL) {
+		note->ino = st->st_ino;
+		note->mtime_ns = jp_mtime_ns(st);
+	}
+}
+
 /* 0, or -EAGAIN when it was changed meanwhile. */
 static int replace_durable(struct jpfs_entry *entry, const struct attempt *attempt)
 {
@@ -163,6 +175,8 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 		if (entry->managed == JP_UNMANAGED && entry->is_linked && conversation->in_view)
 			r = jpfs_note_add(&conversation->added, entry->path);
 
+		if (!entry->is_linked)
+			follow_doom(conversation, entry->path, &st);
 		jpfs_entry_is_durable_locked(entry, &st);
 		if (displaced_name != NULL && r == 0)
 			r = jpfs_dispose_of_displaced(conversation, entry->path, was_unseen,

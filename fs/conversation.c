@@ -49,6 +49,7 @@ int jpfs_note_add(struct jpfs_note **notes, const char *path)
 	}
 	note->since_ms = jpfs_now_ms();
 	note->is_moved = false;
+	note->ino = 0;
 	return 0;
 }
 

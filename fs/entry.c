@@ -81,6 +81,15 @@ static int locate_managed(struct jpfs_conversation *conversation, enum jp_manage
 	return 0;
 }
 
+/* Another worktree, or jp, has changed it in the store: the workspace gets it, too. */
+static void follow_unmanaged(struct jpfs_conversation *conversation, const char *path)
+{
+	if (jpfs_note_find(conversation->added, path) != NULL)
+		return;
+	jp_ignore(jpfs_note_add(&conversation->added, path)); /* the next look tries again */
+	jpfs_work_add(conversation, 0);
+}
+
 static int locate_unmanaged(struct jpfs_conversation *conversation, const char *path,
 			    struct location *ret)
 {
@@ -115,6 +124,10 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 	    (r < 0 || (ret->st.st_mode & S_IFMT) == (workspace_st.st_mode & S_IFMT) ||
 	     jpfs_note_find(conversation->added, path) != NULL)) {
 		ret->home = JPFS_DURABLE;
+		if (r == 0 && S_ISREG(ret->st.st_mode) && !view->is_read_only &&
+		    (ret->st.st_size != workspace_st.st_size ||
+		     jp_mtime_ns(&ret->st) != jp_mtime_ns(&workspace_st)))
+			follow_unmanaged(conversation, path);
 		return 0;
 	}
 	if (r < 0) {

@@ -34,6 +34,26 @@ static int remove_from_workspace(struct jpfs_conversation *conversation, const c
 	return jpfs_note_add(&conversation->removed, path);
 }
 
+/* Its durable copy goes later, unless it is another file by then: of another worktree, of jp. */
+static int doom(struct jpfs_conversation *conversation, const char *path)
+{
+	char place[JPFS_PATH_BYTES];
+	struct jpfs_note *note;
+	struct stat st;
+	int r = jpfs_note_add(&conversation->doomed, path);
+
+	if (r < 0)
+		return r;
+	note = jpfs_note_find(conversation->doomed, path);
+	if (jpfs_durable_path_locked(conversation, path, place) == 0 &&
+	    jpfs_stat_beneath(conversation->view->silo->conversations_fd, place, &st) == 0 &&
+	    S_ISREG(st.st_mode)) {
+		note->ino = st.st_ino;
+		note->mtime_ns = jp_mtime_ns(&st);
+	}
+	return 0;
+}
+
 static bool is_durable_path(struct jpfs_conversation *conversation, const char *path)
 {
 	char place[JPFS_PATH_BYTES];
@@ -116,7 +136,7 @@ int jpfs_entry_unlink_locked(struct jpfs_conversation *conversation, const char 
 	if (jp_name_is_temporary(path) && path[strlen(path) - 1] != '~')
 		r = remove_durable_now(conversation, path);
 	else if (entry->is_dirty || is_durable_path(conversation, path)) {
-		r = jpfs_note_add(&conversation->doomed, path);
+		r = doom(conversation, path);
 		jpfs_work_add(conversation, 4000);
 	} else if (is_all_there_is(conversation, path)) {
 		jpfs_note_remove(&conversation->added, path);
@@ -334,7 +354,7 @@ static int depart(struct jpfs_conversation *conversation, const char *path)
 	if (is_durable_path(conversation, path)) {
 		struct jpfs_note *note;
 
-		r = jpfs_note_add(&conversation->doomed, path);
+		r = doom(conversation, path);
 		note = jpfs_note_find(conversation->doomed, path);
 		if (note != NULL)
 			note->is_moved = true;

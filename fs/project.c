@@ -372,6 +372,16 @@ static bool is_on_its_way(struct jpfs_conversation *conversation, const char *pa
 	return false;
 }
 
+/* Whether somebody else has put another file where the removed one was. */
+static bool is_another_by_now(const struct jpfs_view *view, const char *place,
+			      const struct jpfs_note *note)
+{
+	struct stat st;
+
+	return note->ino != 0 && jpfs_stat_beneath(view->silo->conversations_fd, place, &st) == 0 &&
+	       (st.st_ino != note->ino || jp_mtime_ns(&st) != note->mtime_ns);
+}
+
 /* Unmanaged files that were removed while their directory stayed. */
 static int carry_out_doomed(struct jpfs_conversation *conversation, bool is_final, int64_t *wait_ms)
 {
@@ -403,7 +413,8 @@ static int carry_out_doomed(struct jpfs_conversation *conversation, bool is_fina
 			wait_at_most(wait_ms, 100); /* its last version may still be on the way */
 			continue;
 		}
-		if (jpfs_durable_path_locked(conversation, note->path, place) == 0) {
+		if (jpfs_durable_path_locked(conversation, note->path, place) == 0 &&
+		    !is_another_by_now(view, place, note)) {
 			parent = jpfs_open_parent(view->silo->conversations_fd, place, &name);
 			if (parent >= 0 && (note->is_moved || jp_name_is_temporary(note->path)))
 				r = jp_remove_tree(parent, name);

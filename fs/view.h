@@ -119,6 +119,9 @@ struct jpfs_note {
 	struct jpfs_note *next;
 	int64_t since_ms;
 	bool is_moved; /* doomed: the bytes live on under another name */
+	/* doomed: the durable file that was removed; another one by then is somebody else's */
+	ino_t ino;
+	int64_t mtime_ns;
 	char path[];
 };
 
