@@ -376,7 +376,9 @@ static int commit_without_durable(struct jpfs_entry *entry, const struct attempt
 {
 	int r = jpfs_import(entry->conversation);
 
-	if (r != -EBADMSG)
+	/* Somebody may be about to bring the durable copy back; a daemon that ends cannot wait for
+	 * that, and leaves the last version in the workspace. */
+	if (r != -EBADMSG && (r != -EAGAIN || !force))
 		return r;
 	if (for_fsync)
 		return sync_staged(attempt);

@@ -110,8 +110,27 @@ static int compare_bytes(struct jpfs_conversation *conversation, const struct jp
 	return r < 0 ? r : 0;
 }
 
+/*
+ * Whether the workspace's directory is the one that was there when both sides were equal: one of its
+ * files still is as it was. What such a directory lacks was removed; what another one lacks (the old
+ * one went, and git has begun a new one) has not come yet.
+ */
+static bool is_known_directory(struct jpfs_conversation *conversation, const struct jp_base *base)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		struct stat st;
+		bool is_there;
+
+		if (base->files[i].is_there &&
+		    stat_side(conversation, false, (enum jp_managed)i, &st, &is_there) == 0 &&
+		    is_there && jp_stamp_matches(&base->files[i].workspace, &st))
+			return true;
+	}
+	return false;
+}
+
 static int gather(struct jpfs_conversation *conversation, const struct jp_base_file *base,
-		  struct pair *pair)
+		  bool may_be_removed, struct pair *pair)
 {
 	int r = stat_side(conversation, true, pair->which, &pair->durable, &pair->is_durable);
 
@@ -121,7 +140,7 @@ static int gather(struct jpfs_conversation *conversation, const struct jp_base_f
 	if (r < 0)
 		return r;
 	if (pair->is_durable != pair->is_workspace) {
-		pair->is_removed = pair->is_durable && base->is_there;
+		pair->is_removed = pair->is_durable && base->is_there && may_be_removed;
 		pair->is_same = pair->is_removed; /* there is nothing to be compared */
 		return 0;
 	}
@@ -298,10 +317,12 @@ static int compare_content(struct jpfs_conversation *conversation, enum jp_manag
 static int gather_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
 		       struct pair *pairs, size_t count, struct jp_unit_facts *facts)
 {
+	bool is_known = is_known_directory(conversation, base);
+
 	facts->durable.is_base = facts->workspace.is_base = true;
 	for (size_t i = 0; i < count; i++) {
 		const struct jp_base_file *file = &base->files[pairs[i].which];
-		int r = gather(conversation, file, &pairs[i]);
+		int r = gather(conversation, file, is_known, &pairs[i]);
 
 		if (r < 0)
 			return r;

@@ -112,8 +112,12 @@ static int create_inside(const struct jpfs_inner_place *place, mode_t mode, int 
 	}
 	if (r == -ENOENT) {
 		r = jpfs_entry_create_locked(place->conversation, place->path, mode, &entry);
-		if (r == 0)
-			entry->is_exclusive = (flags & O_EXCL) != 0;
+		/* As git makes a file: in place of one that it removed, or in a directory of its own. An
+		 * editor that keeps a backup has renamed it. */
+		if (r == 0 && entry->managed != JP_UNMANAGED)
+			entry->is_exclusive =
+				(flags & O_EXCL) != 0 &&
+				(place->conversation->renamed_away & (1U << entry->managed)) == 0;
 	}
 	if (r == 0)
 		*ret = &entry->object;

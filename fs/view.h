@@ -160,6 +160,7 @@ struct jpfs_conversation {
 	uint64_t pass;           /* of commits */
 	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
 	unsigned drafts;         /* bits: the workspace's version is what this view shows */
+	unsigned renamed_away;   /* bits: of the hidden ones, those that left by rename */
 	unsigned removed_drafts; /* bits: drafts, until it is decided what takes their place */
 	unsigned durable_files;  /* bits: the durable copy has, or last had, these */
 	struct jpfs_version known[JP_MANAGED_COUNT]; /* durable versions last accepted */

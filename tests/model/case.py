@@ -327,9 +327,14 @@ class Case:
         """A version was written through a mount and closed."""
         side = self.sides[tree]
         key = (digits, name)
+        was, stored = side.own.get(key), self.ledger.durable.get(key)
         side.hidden.discard(key)
         side.own[key] = data
         self.coming.pop(key, None)
+        if (self.features["git_drafts"] and was not in (None, stored) and stored is not None and is_valid(name, data) and
+                (is_earlier(name, data, stored) or data in self.ledger.kept(digits, name))):
+            self.expected[key] = ANY  # what goes on from a draft and is earlier still is one
+            return
         if not is_valid(name, data):
             if digits not in self.durable:  # then none of it becomes durable, until this is repaired
                 for other in MANAGED:
@@ -540,8 +545,8 @@ class Case:
                 return ", ".join(good - set(self.ledger.places))
             poll(missing, "the first mount does not import")
         drafts = {key: data for key, data in side.own.items() if key in before and not is_valid(key[1], data)}
-        side.hidden.clear()
-        self.settle(tree, whole)
+        # What a directory lacks since it was last in step stays hidden; what a new one lacks is brought.
+        self.settle(tree, whole, may_hide=self.features["base_records"])
         self.check_store()
         for digits, place in side.places.items():
             if place not in found.get(digits, ()):

@@ -77,7 +77,7 @@ def git_drafts(case, tree, digits, path):
 
 
 def probe(program):
-    features = {}
+    features = dict.fromkeys(MEANING, False)
     for name in ("sync", "commit", "discard"):
         features[name] = with_one(program, lambda case, *_, name=name: case.world.jpfs("help", name).returncode == 0)
     # What jp overwrites is kept when a reader of the mount sees the new version. Nobody watches the store
