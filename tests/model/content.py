@@ -57,7 +57,7 @@ def contains(name, old, new):
     if not is_valid(name, old) or not is_valid(name, new):
         return False
     if name == EVENTS:
-        if packed_base(old) != packed_base(new) and packed_base(new) is not None:
+        if None not in (packed_base(old), packed_base(new)) and packed_base(old) != packed_base(new):
             return False
         before, after = events_of(old), events_of(new)
         while before and before[-1]["type"] == "turn_start":
