@@ -332,7 +332,12 @@ def show_a_conversation(case, random):
     case.world.note("%s: %s copied in from the store" % (tree.name, directory))
     files = {name: case.ledger.durable[digits, name] for name in MANAGED if (digits, name) in case.ledger.durable}
     case.change(tree, digits)
-    os.mkdir(tree.path((False, directory)))
+    try:
+        os.mkdir(tree.path((False, directory)))
+    except FileExistsError:
+        if digits in case.sides[tree].incomplete:
+            return  # it is here by another name, and not listed
+        raise
     for name, data in files.items():
         put(tree.path((False, directory), name), data)
     case.sides[tree].places[digits] = (False, directory)
@@ -665,6 +670,8 @@ def wait_for_mount(tree):
 @step(4)
 def git_commits(case, random):
     tree = random.choice(case.mounted() or case.trees)
+    for digits, place in places(case, tree).items():
+        case.shared_notes.update((digits, name) for name in os.listdir(tree.path(place)) if name not in MANAGED)
     tree.git("add", "-A", ".jp", is_noted=True)
     tree.git("commit", "-qm", "a step", is_noted=True)
 
