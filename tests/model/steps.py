@@ -30,8 +30,14 @@ def step(weight, applies=lambda case: True, feature=None):
 def places(case, tree):
     """{digits: place} as somebody in the worktree finds them."""
     if tree.is_mounted:
-        return dict(case.sides[tree].places)
-    return {digits: found[0] for digits, found in conversations_in(tree.view).items()}
+        found = dict(case.sides[tree].places)
+    else:
+        found = {digits: where[0] for digits, where in conversations_in(tree.view).items()}
+    if not case.is_strict:
+        # NEEDSWORK: what is written in the seconds after jp has removed the durable copy, and before
+        # unmounting, stays in staging, and `jpfs umount` fails.
+        found = {digits: place for digits, place in found.items() if digits not in case.removed_by_jp}
+    return found
 
 
 def any_conversation(case):
@@ -602,7 +608,7 @@ def git_runs(case, random, tree, *arguments):
     side = case.sides[tree]
     before = dict(case.look())
     tracked = tracked_in(tree)
-    shown = set(places(case, tree))
+    shown = set(case.sides[tree].places)
     case.change(tree, None)
     if tree.is_mounted:
         drafts = {key: data for key, data in side.own.items() if key[0] in case.durable}
