@@ -52,9 +52,24 @@ static struct jp_base some(uint64_t seed)
 	return base;
 }
 
+static bool are_same_stamps(const struct jp_stamp *a, const struct jp_stamp *b)
+{
+	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
+}
+
 static bool are_same(const struct jp_base *a, const struct jp_base *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		const struct jp_base_file *one = &a->files[i], *other = &b->files[i];
+
+		if (one->is_there != other->is_there ||
+		    !jp_content_id_equals(&one->content, &other->content) ||
+		    !are_same_stamps(&one->durable, &other->durable) ||
+		    !are_same_stamps(&one->workspace, &other->workspace))
+			return false;
+	}
+	return true;
 }
 
 static struct jp_base_record *open_record(const struct world *world, int root_fd)
