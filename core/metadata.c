@@ -1,48 +1,54 @@
 /* Comparing versions of metadata.json. See metadata.h. */
 #include "core/metadata.h"
 
+#include "core/timestamp.h"
+
 #include <jansson.h>
-#include <stdbool.h>
-#include <string.h>
 
 /* jp writes some hundred bytes; labels may make it more. */
 #define METADATA_BYTES_MAX (1024 * 1024)
 
-/* The time that decides, as text: jp writes `YYYY-MM-DD HH:MM:SS.f` in UTC, which sorts as it is.
- * Anything written otherwise is not compared. New, or NULL. */
-static char *read_activation(int fd)
+/* The time that decides, JP_TIME_UNKNOWN when there is none that can be told. Returns 0 or -errno. */
+static int read_activation(int fd, int64_t *ret_ns)
 {
-	static const char pattern[] = "dddd-dd-dd dd:dd:dd.";
 	cleanup_free char *text = malloc(METADATA_BYTES_MAX);
-	const char *time;
-	char *copy = NULL;
-	json_t *root;
-	ssize_t size;
+	json_auto_t *root = NULL;
+	const json_t *time;
+	size_t size = 0;
 
+	*ret_ns = JP_TIME_UNKNOWN;
 	if (text == NULL)
-		return NULL;
-	size = pread(fd, text, METADATA_BYTES_MAX, 0);
-	if (size <= 0 || size == METADATA_BYTES_MAX)
-		return NULL;
-	root = json_loadb(text, (size_t)size, 0, NULL);
-	time = json_string_value(json_object_get(root, "last_activated_at"));
-	for (size_t i = 0; time != NULL && i < sizeof(pattern) - 1; i++) {
-		bool is_right = pattern[i] == 'd' ? time[i] >= '0' && time[i] <= '9'
-						  : time[i] == pattern[i];
+		return -ENOMEM;
+	while (size < METADATA_BYTES_MAX) {
+		ssize_t n = pread(fd, text + size, METADATA_BYTES_MAX - size, (off_t)size);
 
-		if (!is_right)
-			time = NULL;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		size += (size_t)n;
 	}
-	if (time != NULL)
-		copy = strdup(time);
-	json_decref(root);
-	return copy;
+	if (size == METADATA_BYTES_MAX)
+		return 0;
+	/* Of a key that is there twice nobody knows which one jp would mean. */
+	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+	time = json_object_get(root, "last_activated_at");
+	if (json_is_string(time) &&
+	    jp_timestamp_parse(json_string_value(time), json_string_length(time), ret_ns) < 0)
+		*ret_ns = JP_TIME_UNKNOWN;
+	return 0;
 }
 
 int jp_metadata_is_earlier(int first_fd, int second_fd)
 {
-	cleanup_free char *first = read_activation(first_fd);
-	cleanup_free char *second = read_activation(second_fd);
+	int64_t first, second;
+	int r = read_activation(first_fd, &first);
 
-	return first != NULL && second != NULL && strcmp(first, second) < 0;
+	if (r == 0)
+		r = read_activation(second_fd, &second);
+	if (r < 0)
+		return r;
+	return first != JP_TIME_UNKNOWN && second != JP_TIME_UNKNOWN && first < second;
 }

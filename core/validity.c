@@ -8,14 +8,10 @@
  */
 #include "core/validity.h"
 
-#include "core/json_lexer.h"
-
 #include <string.h>
 
 enum {
 	READ_BYTES = 64 * 1024,
-	EVENT_DEPTH = 1, /* elements of the outermost array */
-	KEY_DEPTH = 2,   /* their own keys */
 };
 
 enum event_keys {
@@ -23,11 +19,7 @@ enum event_keys {
 	HAS_TYPE = 1 << 1,
 };
 
-struct check {
-	unsigned keys; /* of the event being read */
-};
-
-static int see_key(struct check *check, const char *key, size_t size)
+static int see_key(struct jp_event_check *check, const char *key, size_t size)
 {
 	static const struct {
 		const char *name;
@@ -47,35 +39,39 @@ static int see_key(struct check *check, const char *key, size_t size)
 	return 0;
 }
 
-static int check_event_token(void *context, const struct jp_json_token *token)
+int jp_event_check_token(struct jp_event_check *check, const struct jp_json_token *token)
 {
-	struct check *check = context;
-
-	if (token->depth == KEY_DEPTH)
+	if (token->depth == JP_EVENT_KEY_DEPTH)
 		return token->kind == JP_JSON_KEY ? see_key(check, token->key, token->key_size) : 0;
 	if (token->kind == JP_JSON_END) {
-		if (token->depth == EVENT_DEPTH && check->keys != (HAS_TIMESTAMP | HAS_TYPE))
+		if (token->depth == JP_EVENT_DEPTH && check->keys != (HAS_TIMESTAMP | HAS_TYPE))
 			return -EBADMSG;
 		return 0;
 	}
-	if (token->depth == EVENT_DEPTH) {
+	if (token->depth == JP_EVENT_DEPTH) {
 		check->keys = 0;
 		return token->kind == JP_JSON_OBJECT ? 0 : -EBADMSG;
 	}
 	return token->kind == JP_JSON_ARRAY ? 0 : -EBADMSG;
 }
 
-static void init_lexer(struct jp_json_lexer *lexer, enum jp_managed which, struct check *check)
+static int see_token(void *context, const struct jp_json_token *token)
+{
+	return jp_event_check_token(context, token);
+}
+
+static void init_lexer(struct jp_json_lexer *lexer, enum jp_managed which,
+		       struct jp_event_check *check)
 {
 	if (which == JP_EVENTS)
-		jp_json_lexer_init(lexer, check_event_token, check, KEY_DEPTH);
+		jp_json_lexer_init(lexer, see_token, check, JP_EVENT_KEY_DEPTH);
 	else
 		jp_json_lexer_init(lexer, NULL, NULL, 0);
 }
 
 int jp_validity_of_text(enum jp_managed which, const char *text, size_t size)
 {
-	struct check check = {0};
+	struct jp_event_check check = {0};
 	cleanup_json_lexer struct jp_json_lexer lexer;
 	int r;
 
@@ -88,7 +84,7 @@ int jp_validity_of_text(enum jp_managed which, const char *text, size_t size)
 
 int jp_validity_of_file(enum jp_managed which, int fd)
 {
-	struct check check = {0};
+	struct jp_event_check check = {0};
 	cleanup_json_lexer struct jp_json_lexer lexer;
 	cleanup_free char *piece = malloc(READ_BYTES);
 	off_t offset = 0;

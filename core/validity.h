@@ -12,6 +12,7 @@
 #pragma once
 
 #include "core/base/cleanup.h"
+#include "core/json_lexer.h"
 #include "core/managed.h"
 
 #include <stddef.h>
@@ -33,3 +34,23 @@ int jp_validity_of_text(enum jp_managed which, const char *text, size_t size);
  * Returns: 1 accepted, 0 not, -errno the file could not be read.
  */
 must_check int jp_validity_of_file(enum jp_managed which, int fd);
+
+/* Where things are in events.json, as the lexer counts. */
+enum {
+	JP_EVENT_DEPTH = 1,     /* events: the elements of the outermost array */
+	JP_EVENT_KEY_DEPTH = 2, /* their own keys and values */
+};
+
+/* What is known of the event being read. Begins as {0}. */
+struct jp_event_check {
+	unsigned keys;
+};
+
+/*
+ * The same check, of one token of an events.json: for who reads its events anyway.
+ *
+ * Shape:   token  every one down to JP_EVENT_KEY_DEPTH, in order
+ * Returns: 0 or -EBADMSG: jp would not accept it.
+ */
+must_check int jp_event_check_token(struct jp_event_check *check,
+				    const struct jp_json_token *token);

@@ -24,12 +24,8 @@ int jpfs_version_is_earlier(struct jpfs_conversation *conversation, enum jp_mana
 		return r < 0 ? r : 0;
 	if (managed == JP_METADATA)
 		return jp_metadata_is_earlier(old_fd, new_fd);
-	if (managed == JP_EVENTS) {
-		r = jp_stream_contains(old_fd, new_fd);
-		/* The same events in another spelling are neither earlier nor later. */
-		if (r == 1)
-			r = jp_stream_contains(new_fd, old_fd) == 0 ? 1 : 0;
-	}
+	if (managed == JP_EVENTS)
+		r = jp_stream_is_earlier(old_fd, new_fd);
 	if (r == 0 && conversation != NULL)
 		r = jp_history_has(conversation->view->silo->history_fd, conversation->id,
 				   jp_managed_name(managed), old_fd);

@@ -277,6 +277,36 @@ static void check_real_file(int dirfd)
 	}
 }
 
+static int is_earlier(const char *first, const char *second)
+{
+	cleanup_close int first_fd = jp_test_file(first, strlen(first));
+	cleanup_close int second_fd = jp_test_file(second, strlen(second));
+
+	return jp_stream_is_earlier(first_fd, second_fd);
+}
+
+static void only_one_with_fewer_events_is_earlier(void)
+{
+	static const char base[] = "{\"type\":\"config_delta\",\"timestamp\":\"t\",\"delta\":{}}";
+	char with_base[1024];
+
+	(void)snprintf(with_base, sizeof(with_base), "[%s,%s]", base, E2);
+	CU_ASSERT_EQUAL(is_earlier("[\n" E2 "\n]\n", "[\n" E2 ",\n" E3 "\n]\n"), 1);
+	CU_ASSERT_EQUAL(is_earlier("[\n" E2 ",\n" E3 "\n]\n", "[\n" E2 "\n]\n"), 0);
+	CU_ASSERT_EQUAL(is_earlier("[" E2 "]", "[\n  " E2 " ,\t" E3 "]"), 1);
+	/* Another spelling, or layout, is not another time. */
+	CU_ASSERT_EQUAL(is_earlier("[" E2 "]", "[\n  " E2 "\n]\n"), 0);
+	CU_ASSERT_EQUAL(is_earlier("[\n  " E2 "\n]\n", "[" E2 "]"), 0);
+	CU_ASSERT_EQUAL(is_earlier(with_base, "[" E2 "]"), 0);
+	CU_ASSERT_EQUAL(is_earlier("[" E2 "]", with_base), 0);
+	CU_ASSERT_EQUAL(is_earlier("[" E2 "]", "[" E3 "," E2 "]"), 0);
+	CU_ASSERT_EQUAL(is_earlier("[]", "[" E2 "]"), 1);
+	/* A turn that was begun and left, and gone on with. */
+	CU_ASSERT_EQUAL(is_earlier("[" E2 "," E1 "]", "[" E2 "," E3 "]"), 1);
+	CU_ASSERT_EQUAL(is_earlier("[" E2 "," E1 "]", "[" E2 "]"), 0);
+	CU_ASSERT_EQUAL(is_earlier("[" E2 "]", "[" E2 "," E1), 0);
+}
+
 static void every_real_conversation_contains_its_own_past(void)
 {
 	char path[PATH_MAX];
@@ -316,6 +346,7 @@ int main(void)
 		TEST(size_makes_no_difference),
 		TEST(offsets_are_not_moved),
 		TEST(a_file_that_cannot_be_read_is_an_error_and_no_answer),
+		TEST(only_one_with_fewer_events_is_earlier),
 		TEST(every_real_conversation_contains_its_own_past),
 		CU_TEST_INFO_NULL,
 	};
