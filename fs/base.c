@@ -4,7 +4,9 @@
  * It is noted when a conversation has come to rest: nothing is written, nothing waits, and the
  * workspace's files are projections of the durable ones. A unit that is a draft keeps what was
  * noted before it became one; so does a file that is hidden here. That is how the next mount can
- * tell a draft from an edit, and a removed file from one that a checkout has not brought yet.
+ * tell a draft from an edit, and a removed file from one that a checkout has not brought yet. A
+ * draft in a directory of which nothing was noted (git removed the old one and made it anew) stands
+ * beside the durable version of this moment, and that is noted.
  */
 #include "core/base/io.h"
 #include "fs/view.h"
@@ -85,6 +87,22 @@ static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed 
 	return 1;
 }
 
+/* A draft of which nothing is known: what it is a draft of. */
+static void look_at_draft(struct jpfs_conversation *conversation, enum jp_managed which,
+			  const struct jp_base_file *old, struct findings *findings)
+{
+	struct stat durable;
+
+	if (old->is_there || jpfs_durable_stat_locked(conversation, which, &durable) != 0)
+		return;
+	/* No file of the workspace is like it. */
+	findings->base.files[which] = (struct jp_base_file){
+		.is_there = true,
+		.durable = jp_stamp_of(&durable, false),
+	};
+	findings->is_changed[which] = true;
+}
+
 static bool is_at_rest(struct jpfs_conversation *conversation)
 {
 	return conversation->in_view && !conversation->is_local && conversation->is_reconciled &&
@@ -105,7 +123,8 @@ static bool look(struct jpfs_conversation *conversation, struct findings *ret)
 		return false;
 	(void)jpfs_base_known(conversation, &old);
 	for (size_t u = 0; u < sizeof(UNITS) / sizeof(UNITS[0]); u++) {
-		bool is_in_step = (conversation->drafts & UNITS[u]) == 0;
+		bool is_draft = (conversation->drafts & UNITS[u]) != 0;
+		bool is_in_step = !is_draft;
 
 		for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 			if ((UNITS[u] & (1U << i)) != 0 && is_in_step)
@@ -119,6 +138,8 @@ static bool look(struct jpfs_conversation *conversation, struct findings *ret)
 				ret->base.files[i] = old.files[i];
 				ret->is_changed[i] = false;
 			}
+			if (is_draft)
+				look_at_draft(conversation, (enum jp_managed)i, &old.files[i], ret);
 			ret->is_new = ret->is_new || ret->is_changed[i] ||
 				      ret->base.files[i].is_there != old.files[i].is_there;
 		}

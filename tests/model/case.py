@@ -268,7 +268,7 @@ class Case:
                     drafts = tree.drafts() if drafts is None else drafts
                     is_draft = digits in drafts and (
                         kept is None or name == BASE or not is_valid(name, data) or is_earlier(name, data, kept) or
-                        data in self.ledger.kept(digits, name) or was_draft.get((digits, name)) == data)
+                        data in self.ledger.history(digits, name) or was_draft.get((digits, name)) == data)
                     if not is_draft:
                         wrong.append("%s/%s is shown as\n%s\nand is durable as\n%s\n(drafts: %s)" % (
                             digits, name, text(data), text(kept), drafts))
@@ -336,7 +336,7 @@ class Case:
         side.own[key] = data
         self.coming.pop(key, None)
         if (self.features["git_drafts"] and was not in (None, stored) and stored is not None and is_valid(name, data) and
-                (is_earlier(name, data, stored) or data in self.ledger.kept(digits, name))):
+                (is_earlier(name, data, stored) or data in self.ledger.history(digits, name))):
             self.expected[key] = ANY  # what goes on from a draft and is earlier still is one
             return
         if not is_valid(name, data):
@@ -508,6 +508,8 @@ class Case:
     def sync(self, tree):
         """`jpfs sync`: as mounting and unmounting."""
         self.flush_all()
+        if not self.is_strict:
+            self.remove_doubles(tree)
         before = dict(self.look())
         found, files = self.files_of(tree)
         for _ in range(2):
@@ -580,6 +582,20 @@ class Case:
         """Digits of durable conversations whose files differ here, and not because they are on their way."""
         return {key[0] for key, data in self.sides[tree].own.items()
                 if key[0] in self.durable and key not in self.coming and data != self.ledger.durable.get(key)}
+
+    def picture(self, tree):
+        """What was expected of a worktree's view, for who reads of a failure."""
+        side = self.sides[tree]
+        return "places: %s\nown: %s\nhidden: %s\ndrafts: %s\n" % (
+            side.places, {key: self.describe(key, data) for key, data in side.own.items()}, side.hidden, tree.drafts())
+
+    def describe(self, key, data):
+        if not is_valid(key[1], data):
+            return "invalid"
+        stored = self.ledger.durable.get(key)
+        return ", ".join(word for word, is_it in (
+            ("durable", data == stored), ("earlier", stored is not None and is_earlier(key[1], data, stored)),
+            ("kept", data in self.ledger.history(*key)), ("on its way", key in self.coming)) if is_it) or "other"
 
     def umount(self, tree):
         self.flush_all()

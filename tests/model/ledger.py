@@ -8,6 +8,7 @@ a version is looked for in what the current one and all kept ones contain.
 What is kept never goes during a test (nothing is pruned), so a version found in history is done with.
 """
 
+import json
 import os
 
 from content import contains
@@ -37,7 +38,8 @@ class Ledger:
 
     def enter(self, digits, name, data, where):
         """From now on this version must be found."""
-        self.open.setdefault((digits, name), {}).setdefault(data, where)
+        if data:  # there is nothing in an empty one to be kept
+            self.open.setdefault((digits, name), {}).setdefault(data, where)
 
     def forgive(self, digits):
         """What jp removed, or overwrote while nobody watched, is jp's own affair; pins come and go."""
@@ -55,16 +57,20 @@ class Ledger:
         kept = self.kept(digits, name) if kept is None else kept
         return data in kept or any(contains(name, data, other) for other in kept)
 
-    def kept(self, digits, name):
-        """Versions in history, and after a kill in what was left in staging."""
-        own = self.world.silo + "/jpfs/"
+    def history(self, digits, name):
         found = set()
-        directory = own + "history/" + digits
+        directory = self.world.silo + "/jpfs/history/" + digits
         for entry in os.listdir(directory) if os.path.isdir(directory) else ():
             if entry.endswith("." + name) or name in entry:
                 found.add(read(directory + "/" + entry))
+        found.discard(None)
+        return found
+
+    def kept(self, digits, name):
+        """Versions in history, and after a kill in what was left in staging."""
+        found = self.history(digits, name)
         if self.is_after_kill:
-            for path, _, entries in os.walk(own + "staging"):
+            for path, _, entries in os.walk(self.world.silo + "/jpfs/staging"):
                 found.update(read(path + "/" + entry) for entry in entries)
         found.discard(None)
         return found
@@ -95,7 +101,15 @@ class Ledger:
 
 
 def text(data):
+    """For a reader: what is the same all over an events.json is left away."""
     if data is None:
         return "(absent)"
+    try:
+        events = json.loads(data)
+        if isinstance(events, list):
+            return "%d events in %d bytes:" % (len(events), len(data)) + "".join(
+                "\n    " + "/".join(str(value)[:40] for key, value in sorted(event.items())) for event in events)
+    except (ValueError, AttributeError):
+        pass
     short = data if len(data) < 1500 else data[:500] + b"\n[...]\n" + data[-900:]
     return short.decode(errors="replace")

@@ -112,6 +112,7 @@ class Episode:
                 self.failure = "a step took more than %d s\n%s" % (STEP_SECONDS, self.failure)
             for tree in case.mounted():
                 self.failure += "\n--- the daemon of %s\n%s" % (tree.name, tree.read_log())
+                self.failure += case.picture(tree)
         finally:
             watch.end()
             case.world.end()

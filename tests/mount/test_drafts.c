@@ -146,6 +146,28 @@ static void a_switch_while_unmounted_is_a_draft_too(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+/* Of the new directory nothing was ever noted as equal. */
+static void a_draft_in_a_directory_that_git_made_anew_is_one_after_mounting_again(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; rm -r \"$V/$X\"\n"
+	     "git checkout -q older -- .jp/conversations; has 'the third' \"$e\" && fail shown\n"
+	     "until_ok drafts 1; until_ok quiet");
+	for (int i = 0; i < 2; i++) {
+		fixture_umount(&t.f);
+		fixture_mount(&t.f);
+		STEP(&t.f, ". ../lib.sh; has 'the third' \"$e\" && fail shown; until_ok drafts 1\n"
+			   "has 'the third' \"$DE\"");
+	}
+	STEP(&t.f, ". ../lib.sh; \"$J\" discard $X; until_ok drafts 0; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
 static void a_trim_is_durable_at_once_mounted_and_a_draft_unmounted(void)
 {
 	cleanup_two struct two t;
@@ -295,6 +317,7 @@ int main(void)
 		TEST(switching_to_an_older_branch_takes_no_turn_from_others),
 		TEST(switching_back_and_forth_changes_nothing),
 		TEST(a_switch_while_unmounted_is_a_draft_too),
+		TEST(a_draft_in_a_directory_that_git_made_anew_is_one_after_mounting_again),
 		TEST(a_trim_is_durable_at_once_mounted_and_a_draft_unmounted),
 		TEST(a_draft_is_committed_or_discarded_on_purpose),
 		TEST(an_edit_while_unmounted_wins_whatever_its_time),
