@@ -81,7 +81,7 @@ enum jp_write jp_reconcile_write(const struct jp_write_facts *facts)
 		return JP_WRITE_DRAFT;
 	if (facts->was_draft && facts->is_exclusive && facts->is_base)
 		return JP_WRITE_END;
-	if ((facts->is_exclusive || facts->was_draft) && facts->is_earlier)
+	if ((facts->is_exclusive || facts->goes_on) && facts->is_earlier)
 		return JP_WRITE_DRAFT;
 	return JP_WRITE_COMMIT;
 }

@@ -96,6 +96,7 @@ struct jp_write_facts {
 	bool is_valid;
 	bool is_exclusive; /* the file was created anew, as git does it, and not written over */
 	bool was_draft;    /* what it takes the place of was one */
+	bool goes_on;      /* from a draft that git made, or that nobody saw being made */
 	bool is_earlier;   /* than the durable version */
 	bool is_base;
 };
@@ -108,8 +109,9 @@ enum jp_write {
 
 /*
  * What becomes of a write. A person or jp writes over a file, or renames another one over it: that
- * is durable, also when it is a trim. git unlinks and creates, and what it puts there that is
- * merely earlier stays in this worktree, as does whatever goes on from there and is earlier still.
+ * is durable, also when it is a trim, and when half of it was seen before. git unlinks and creates,
+ * and what it puts there that is merely earlier stays in this worktree, as does whatever goes on
+ * from there and is earlier still.
  * When git puts back what both sides were, it has switched back. A person who writes just that wants
  * to read it again.
  * Source: semantics, section 5, "Drafts".

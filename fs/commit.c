@@ -45,6 +45,7 @@ struct attempt {
 	bool is_managed_temporary;
 	bool is_exclusive; /* made as git makes files */
 	bool was_draft;    /* what it takes the place of is one */
+	bool went_back;    /* and one that git may have made */
 	int64_t age_ms;    /* since the last write ended */
 };
 
@@ -75,8 +76,7 @@ void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *s
 	if (entry->managed != JP_UNMANAGED) {
 		jpfs_know_version_locked(conversation, entry->managed, st);
 		if (entry->is_linked) {
-			conversation->drafts &= ~(1U << entry->managed);
-			conversation->removed_drafts &= ~(1U << entry->managed);
+			jpfs_draft_ended_locked(conversation, entry->managed);
 		}
 	}
 	if (entry->opens == 0)
@@ -248,6 +248,8 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 	if (entry->managed != JP_UNMANAGED && attempt->is_durable) {
 		conversation->drafts |= 1U << entry->managed;
 		conversation->removed_drafts &= ~(1U << entry->managed);
+		if (attempt->is_exclusive)
+			conversation->went_back |= 1U << entry->managed;
 	}
 	entry->is_exclusive = false;
 	jpfs_note_remove(&conversation->added, entry->path);
@@ -350,6 +352,8 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 	ret->was_draft = entry->managed != JP_UNMANAGED &&
 			 ((conversation->drafts | conversation->removed_drafts) &
 			  (1U << entry->managed)) != 0;
+	ret->went_back = entry->managed != JP_UNMANAGED &&
+			 (conversation->went_back & (1U << entry->managed)) != 0;
 	ret->age_ms = jpfs_now_ms() - entry->ended_ms;
 	if (conversation->was_durable) /* still whole? */
 		jp_ignore(jpfs_durable_stat_locked(conversation, JP_EVENTS, &st));
@@ -419,6 +423,7 @@ static int decide(struct jpfs_entry *entry, const struct attempt *attempt, bool 
 		.is_valid = true,
 		.is_exclusive = attempt->is_exclusive,
 		.was_draft = attempt->was_draft,
+		.goes_on = attempt->went_back,
 	};
 	cleanup_close int durable = -EBADF;
 	struct jp_base base;
@@ -456,13 +461,10 @@ static int end_draft(struct jpfs_entry *entry, const struct attempt *attempt)
 
 	if (!is_unchanged(entry, attempt))
 		return -EAGAIN;
-	conversation->drafts &= ~(1U << entry->managed);
-	conversation->removed_drafts &= ~(1U << entry->managed);
 	r = jpfs_durable_stat_locked(conversation, entry->managed, &st);
-	if (r < 0) {
-		conversation->drafts |= 1U << entry->managed;
+	if (r < 0)
 		return r == -ENOENT ? -EAGAIN : r;
-	}
+	jpfs_draft_ended_locked(conversation, entry->managed);
 	entry->home = JPFS_DURABLE;
 	entry->version_ino = st.st_ino;
 	entry->is_exclusive = false;
@@ -508,7 +510,7 @@ static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 				       : keep_aside(entry, &attempt);
 	}
 	if (attempt.managed != JP_UNMANAGED && !attempt.is_local &&
-	    (attempt.is_exclusive || attempt.was_draft)) {
+	    (attempt.is_exclusive || attempt.was_draft || attempt.went_back)) {
 		enum jp_write fate;
 
 		r = decide(entry, &attempt, !for_fsync && !force, &fate);

@@ -275,8 +275,10 @@ static int carry_out(struct jpfs_conversation *conversation, enum jp_outcome out
 	for (size_t i = 0; i < count && r == 0; i++) {
 		const struct pair *pair = &pairs[i];
 
-		if (outcome == JP_DRAFT && pair->is_workspace && !pair->is_same)
+		if (outcome == JP_DRAFT && pair->is_workspace && !pair->is_same) {
 			conversation->drafts |= 1U << pair->which;
+			conversation->went_back |= 1U << pair->which;
+		}
 		if (outcome == JP_PROJECT && pair->is_workspace && !pair->is_same)
 			r = pair->is_durable ? jpfs_keep_loser_locked(conversation, pair->which)
 					     : retire_file(conversation, pair->which, false);
@@ -341,7 +343,9 @@ static int gather_unit(struct jpfs_conversation *conversation, const struct jp_b
 	facts->workspace.is_valid = is_valid_side(conversation, pairs, count, false);
 	facts->durable.mtime_ns = newest(pairs, count, true);
 	facts->workspace.mtime_ns = newest(pairs, count, false);
-	return compare_content(conversation, pairs[count - 1].which, facts);
+	/* The events tell about a stream, and where they are the same, its base configuration. */
+	return compare_content(conversation, pairs[pairs[count - 1].is_same ? 0 : count - 1].which,
+			       facts);
 }
 
 /* What stands now is known; where the bytes are the same, so is the projection as it is. */

@@ -1,11 +1,13 @@
 /*
- * Ending a draft on purpose.
+ * The end of a draft.
  *
  * A draft is a version that only its own worktree shows; it lies in the workspace, and the durable
  * version stands beside it. It ends by itself when what is written goes on from the durable
- * version, or equals it again. Here a person decides: the draft becomes durable, or it goes. What
- * either of them takes away is kept in history.
+ * version (commit.c sees to that), and when it equals the durable one again, whichever of the two
+ * was changed. Or a person decides: the draft becomes durable, or it goes. What either of them takes
+ * away is kept in history.
  */
+#include "core/base/io.h"
 #include "core/validity.h"
 #include "fs/view.h"
 
@@ -25,6 +27,71 @@ static int settle(struct jpfs_conversation *conversation)
 	int64_t wait;
 
 	return jpfs_commit_conversation(conversation, true, &wait);
+}
+
+/* Whether the draft of a file and its durable version are the same bytes: 1, 0, -errno. */
+static int has_come_together(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	const char *name = jp_managed_name(which);
+	cleanup_close int durable = jpfs_open_side_locked(conversation, true, name);
+	cleanup_close int workspace = jpfs_open_side_locked(conversation, false, name);
+
+	if (durable < 0 || workspace < 0)
+		return 0; /* one of them is on its way */
+	return jp_same_content(durable, workspace);
+}
+
+/*
+ * A base configuration is a draft because its stream is. When the stream is none any more, it is one
+ * only if it is an earlier version itself; otherwise somebody has changed it here: 1, 0, -errno.
+ */
+static int is_left_behind(struct jpfs_conversation *conversation)
+{
+	const char *name = jp_managed_name(JP_BASE_CONFIG);
+	const struct jpfs_entry *events =
+		jpfs_entry_live_locked(conversation, jp_managed_name(JP_EVENTS));
+	const struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, name);
+	cleanup_close int durable = -EBADF, workspace = -EBADF;
+	int r;
+
+	if ((conversation->drafts & (1U << JP_EVENTS)) != 0 ||
+	    (conversation->hidden & (1U << JP_EVENTS)) != 0 ||
+	    (events != NULL && events->home == JPFS_STAGED) ||
+	    (entry != NULL && entry->home == JPFS_STAGED) ||
+	    !is_valid(conversation, JP_BASE_CONFIG))
+		return 0;
+	workspace = jpfs_open_side_locked(conversation, false, name);
+	durable = jpfs_open_side_locked(conversation, true, name);
+	if (workspace < 0 || durable < 0)
+		return 0;
+	r = jpfs_version_is_earlier(conversation, JP_BASE_CONFIG, workspace, durable);
+	return r < 0 ? r : r == 0;
+}
+
+int jpfs_draft_look(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
+	int r = 0;
+
+	for (int i = 0; i < JP_MANAGED_COUNT && r >= 0 && conversation->drafts != 0; i++) {
+		if ((conversation->drafts & (1U << i)) == 0 || conversation->vanished_ms != 0)
+			continue;
+		r = has_come_together(conversation, (enum jp_managed)i);
+		if (r == 1)
+			jpfs_draft_ended_locked(conversation, (enum jp_managed)i);
+	}
+	if (r < 0 || (conversation->drafts & (1U << JP_BASE_CONFIG)) == 0 ||
+	    conversation->vanished_ms != 0)
+		return r < 0 ? r : 0;
+	r = is_left_behind(conversation);
+	if (r == 1) {
+		r = jpfs_take_file_locked(conversation, jp_managed_name(JP_BASE_CONFIG));
+		if (r == 0)
+			jpfs_draft_ended_locked(conversation, JP_BASE_CONFIG);
+		if (r == 0)
+			r = jpfs_sync_durable_locked(conversation);
+	}
+	return r;
 }
 
 int jpfs_draft_commit(struct jpfs_conversation *conversation)
@@ -48,7 +115,7 @@ int jpfs_draft_commit(struct jpfs_conversation *conversation)
 			continue;
 		r = jpfs_take_file_locked(conversation, jp_managed_name((enum jp_managed)i));
 		if (r == 0)
-			conversation->drafts &= ~(1U << i);
+			jpfs_draft_ended_locked(conversation, (enum jp_managed)i);
 	}
 	if (r == 0)
 		r = jpfs_sync_durable_locked(conversation);
@@ -73,7 +140,7 @@ int jpfs_draft_discard(struct jpfs_conversation *conversation)
 			continue;
 		r = jpfs_keep_loser_locked(conversation, (enum jp_managed)i);
 		if (r == 0)
-			conversation->drafts &= ~(1U << i);
+			jpfs_draft_ended_locked(conversation, (enum jp_managed)i);
 	}
 	jpfs_work_add(conversation, 0);
 	return r;

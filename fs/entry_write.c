@@ -169,8 +169,7 @@ static bool drop_if_same(struct jpfs_entry *entry)
 	entry->is_exclusive = false;
 	if (entry->managed != JP_UNMANAGED) {
 		jpfs_know_version_locked(conversation, entry->managed, &durable);
-		conversation->drafts &= ~(1U << entry->managed);
-		conversation->removed_drafts &= ~(1U << entry->managed);
+		jpfs_draft_ended_locked(conversation, entry->managed);
 	}
 	jpfs_entry_unstage_locked(entry);
 	jpfs_work_add(conversation, 0); /* the workspace may not have it */

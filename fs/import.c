@@ -208,6 +208,7 @@ static int finish_import(struct jpfs_conversation *conversation, const char *cop
 		return r == -EEXIST || r == -ENOTEMPTY ? -EAGAIN : r;
 	}
 	conversation->drafts = 0;
+	conversation->went_back = 0;
 	conversation->vanished_ms = 0;
 	jpfs_work_add(conversation, 0);
 	return follow_import(conversation);

@@ -517,6 +517,7 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	if (conversation->is_local)
 		return carry_out_doomed(conversation, is_final, ret_wait_ms);
 	look_at_vanished(conversation, ret_wait_ms);
+	failure = jpfs_draft_look(conversation);
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		r = project_file(conversation, jp_managed_name((enum jp_managed)i));
 		if (r == -EAGAIN || r == -ESTALE)

@@ -161,6 +161,8 @@ struct jpfs_conversation {
 	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
 	unsigned drafts;         /* bits: the workspace's version is what this view shows */
 	unsigned renamed_away;   /* bits: of the hidden ones, those that left by rename */
+	unsigned went_back;      /* bits: drafts that git made, or that nobody saw being made; kept
+				    while another version of the same is written */
 	unsigned removed_drafts; /* bits: drafts, until it is decided what takes their place */
 	unsigned durable_files;  /* bits: the durable copy has, or last had, these */
 	struct jpfs_version known[JP_MANAGED_COUNT]; /* durable versions last accepted */
@@ -454,6 +456,17 @@ must_check int jpfs_base_is(const struct jp_base_file *file, int fd);
 
 /* ---- draft.c: ending a draft on purpose ---- */
 
+/* A file is no draft any more: what is shown of it is, or becomes, durable. */
+static inline void jpfs_draft_ended_locked(struct jpfs_conversation *conversation,
+					   enum jp_managed which)
+{
+	conversation->drafts &= ~(1U << which);
+	conversation->removed_drafts &= ~(1U << which);
+	conversation->went_back &= ~(1U << which);
+}
+
+/* Find out whether drafts have ended because one of both sides was changed. 0 or -errno. */
+must_check int jpfs_draft_look(struct jpfs_conversation *conversation);
 /* Make all drafts of a conversation durable: -EBADMSG one is not what jp accepts, -ENOENT there is
  * none. */
 must_check int jpfs_draft_commit(struct jpfs_conversation *conversation);

@@ -25,6 +25,7 @@ class Side:
     def __init__(self):
         self.places = {}  # digits: (is archived, directory); what it shows while mounted
         self.own = {}  # (digits, name): bytes
+        self.went_back = set()  # (digits, name): drafts that git made, or that were there when it was mounted
         self.hidden = set()  # (digits, name): removed here
         self.notes = {}  # (digits, name): bytes of unmanaged files put in here
         self.removed_notes = {}  # (digits, name): bytes that must come to the trash
@@ -40,6 +41,7 @@ class Side:
             for key in [key for key in table if key[0] == digits]:
                 del table[key]
         self.hidden = {key for key in self.hidden if key[0] != digits}
+        self.went_back = {key for key in self.went_back if key[0] != digits}
 
 
 class Case:
@@ -169,6 +171,7 @@ class Case:
             for side in self.sides.values():
                 if side.own.get((digits, name)) == data:
                     del side.own[digits, name]
+                    side.went_back.discard((digits, name))
             candidates = self.expected.get((digits, name), ANY)
             if candidates is ANY:
                 self.expected[digits, name] = [data]
@@ -278,6 +281,7 @@ class Case:
         poll(unsettled, "%s does not settle" % tree.name)
         side.places = self.shown
         side.own = dict(found)
+        side.went_back = {key for key in found if key[0] in self.ledger.places}
         side.hidden = {key for key in side.hidden | hidden if key[0] in side.places and
                        read(tree.path(side.places[key[0]], key[1])) is None}
         side.incomplete.update(key[0] for key in side.hidden)
@@ -331,14 +335,21 @@ class Case:
         """A version was written through a mount and closed."""
         side = self.sides[tree]
         key = (digits, name)
-        was, stored = side.own.get(key), self.ledger.durable.get(key)
+        stored = self.ledger.durable.get(key)
         side.hidden.discard(key)
         side.own[key] = data
         self.coming.pop(key, None)
-        if (self.features["git_drafts"] and was not in (None, stored) and stored is not None and is_valid(name, data) and
+        if (self.features["git_drafts"] and key in side.went_back and stored is not None and is_valid(name, data) and
                 (is_earlier(name, data, stored) or data in self.ledger.history(digits, name))):
-            self.expected[key] = ANY  # what goes on from a draft and is earlier still is one
+            self.expected[key] = [stored, data]  # what goes on from a draft of git's and is earlier still is one
             return
+        if name == BASE and (digits, EVENTS) in side.own and stored is not None:
+            # Of one unit with a draft, perhaps.
+            self.expected[key] = [stored, data] if is_valid(name, data) else [stored]
+            return
+        base = side.own.get((digits, BASE))
+        if name == EVENTS and base is not None and digits in self.durable and (digits, BASE) not in self.coming:
+            self.expected[digits, BASE] = [self.ledger.durable.get((digits, BASE)), base]
         if not is_valid(name, data):
             if digits not in self.durable:  # then none of it becomes durable, until this is repaired
                 for other in MANAGED:

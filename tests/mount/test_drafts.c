@@ -281,6 +281,74 @@ static void a_draft_that_goes_with_its_directory_leaves_what_was_its_own(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+/* Truncated and then filled, with time in between: what a person does is durable all the same. */
+static void a_trim_is_durable_though_half_of_it_was_seen_before(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; cp \"$e\" ../trimmed; cut 2 ../trimmed; head -c 50 ../trimmed > \"$e\"\n"
+	     "until_ok drafts 1; has 'the third' \"$DE\"; tail -c +51 ../trimmed >> \"$e\"\n"
+	     "until_ok same ../trimmed \"$DE\"; until_ok drafts 0\n"
+	     "grep -rq 'the third' \"$S/jpfs/history\"; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void a_draft_ends_when_the_durable_version_becomes_the_same(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin_both(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; cp \"$e\" \"$WE\"\n"
+		   "until_ok same \"$e\" \"$DE\"; until_ok drafts 0\n"
+		   "append 'the other third' \"$WE\"; until_ok has 'the other third' \"$e\"\n"
+		   "until_ok quiet; until_ok quiet \"$W\"");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+	fixture_check_at(&t.f, t.other, __FILE__, __LINE__);
+}
+
+static void a_base_configuration_alone_is_no_draft_for_long(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	/* Both are drafts, for the events are; then the events go on, and take it with them. */
+	STEP(&t.f, ". ../lib.sh; b=$V/$X/base_config.json; echo '{\"new\": 1}' > \"$b\"; git "
+		   "commit -qam b\n"
+		   "until_ok grep -q new \"$D/$X/base_config.json\"; until_ok quiet\n"
+		   "git switch -q older; until_ok drafts 1; cp \"$e\" ../kept; cp \"$b\" ../base\n"
+		   "echo '{\"other\": 1}' > \"$b\"; until_ok quiet; sleep 1\n"
+		   "append 'another third'; until_ok has 'another third' \"$DE\"\n"
+		   "until_ok grep -q other \"$D/$X/base_config.json\"; until_ok drafts 0\n"
+		   "grep -rq new \"$S/jpfs/history\"; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void an_editor_that_keeps_a_backup_leaves_a_draft_one(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; cp \"$e\" ../trimmed\n"
+		   "cut 1 ../trimmed; mv \"$e\" \"$e~\"; cat ../trimmed > \"$e\"; rm \"$e~\"\n"
+		   "until_ok drafts 1; until_ok quiet; sleep 1; drafts 1; same ../trimmed \"$e\"\n"
+		   "has 'the third' \"$DE\"; head -c 50 ../trimmed > \"$e\"; sleep 1\n"
+		   "tail -c +51 ../trimmed >> \"$e\"; until_ok quiet; sleep 1; drafts 1\n"
+		   "same ../trimmed \"$e\"; has 'the third' \"$DE\"; git checkout -q -f main\n"
+		   "until_ok drafts 0; has 'the third' \"$e\"; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
 static void mounting_again_reads_no_bytes_and_changes_nothing(void)
 {
 	cleanup_two struct two t;
@@ -323,6 +391,10 @@ int main(void)
 		TEST(an_edit_while_unmounted_wins_whatever_its_time),
 		TEST(a_removed_file_stays_hidden_across_mounts),
 		TEST(a_draft_that_goes_with_its_directory_leaves_what_was_its_own),
+		TEST(a_trim_is_durable_though_half_of_it_was_seen_before),
+		TEST(a_draft_ends_when_the_durable_version_becomes_the_same),
+		TEST(a_base_configuration_alone_is_no_draft_for_long),
+		TEST(an_editor_that_keeps_a_backup_leaves_a_draft_one),
 		TEST(mounting_again_reads_no_bytes_and_changes_nothing),
 		CU_TEST_INFO_NULL,
 	};

@@ -193,17 +193,18 @@ static void when_both_were_changed_the_base_says_nothing(void)
 
 static void every_kind_of_write_has_its_fate(void)
 {
-	for (unsigned bits = 0; bits < 32; bits++) {
+	for (unsigned bits = 0; bits < 64; bits++) {
 		const struct jp_write_facts facts = {
 			.is_valid = (bits & 1) != 0,
 			.is_exclusive = (bits & 2) != 0,
 			.was_draft = (bits & 4) != 0,
 			.is_earlier = (bits & 8) != 0,
 			.is_base = (bits & 16) != 0,
+			.goes_on = (bits & 32) != 0,
 		};
 		enum jp_write expected = JP_WRITE_COMMIT;
 
-		if ((bits & 8) != 0 && (bits & 6) != 0)
+		if ((bits & 8) != 0 && (bits & 34) != 0)
 			expected = JP_WRITE_DRAFT;
 		if ((bits & 22) == 22)
 			expected = JP_WRITE_END;
