@@ -313,10 +313,12 @@ static int save_only_copy(struct jpfs_conversation *conversation, int parent, co
 	jpfs_notes_free(&conversation->removed);
 	r = jpfs_import(conversation);
 	conversation->hidden = hidden;
-	if (r == -EBADMSG)
+	/* -EAGAIN: jp has just taken the durable copy away, to remove it or to replace it. Either way
+	 * this may be the last one. */
+	if (r == -EBADMSG || r == -EAGAIN)
 		r = jp_keep_copy(conversation->view->silo->trash_fd, conversation->id, parent, name,
 				 name);
-	return r == -EAGAIN ? 0 : r;
+	return r;
 }
 
 static int remove_conversation(struct jpfs_conversation *conversation)

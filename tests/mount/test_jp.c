@@ -309,6 +309,21 @@ static void what_never_comes_back_ends_in_the_workspace(void)
 	fixture_umount(&w.f);
 }
 
+/* jp removes the store's copy, and somebody else, a moment later, the one that a worktree shows. */
+static void the_last_copy_of_all_goes_to_the_trash(void)
+{
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	STEP(&w.f, "cp -a \"$V/$X\" ../copy; rm -r \"$D/$X\"; rm -r \"$V/$X\"; [ ! -e \"$V/$X\" ]\n"
+		   "for file in ../copy/*; do\n"
+		   "  found=$(find \"$S/jpfs/trash\" -type f -exec cmp -s {} $file \\; -print)\n"
+		   "  [ -n \"$found\" ] || fail \"${file##*/} is nowhere\"; done");
+	fixture_umount(&w.f);
+	STEP(&w.f, "[ ! -e \"$V/$X\" ]; [ ! -e \"$D/$X\" ]");
+}
+
 static void a_start_trashes_nothing_that_is_whole(void)
 {
 	cleanup_world struct world w;
@@ -457,6 +472,7 @@ int main(void)
 		TEST(managed_editing_ends_with_the_edit_on_both_sides),
 		TEST(the_view_serves_what_jp_deleted_until_it_is_back),
 		TEST(what_never_comes_back_ends_in_the_workspace),
+		TEST(the_last_copy_of_all_goes_to_the_trash),
 		TEST(a_start_trashes_nothing_that_is_whole),
 		TEST(what_jp_trashes_in_the_workspace_stays_durable),
 		TEST(starts_in_the_middle_of_saves_trash_nothing),
