@@ -263,7 +263,7 @@ class Case:
                     if data == kept:
                         continue
                     if data is None:
-                        if may_hide:
+                        if may_hide or digits not in side.places:  # git brought only some of it, a while ago
                             hidden.add((digits, name))
                         elif (digits, name) not in side.hidden:
                             wrong.append("%s/%s is not shown" % (digits, name))
@@ -603,6 +603,7 @@ class Case:
     def picture(self, tree):
         """What was expected of a worktree's view, for who reads of a failure."""
         side = self.sides[tree]
+        os.system("ls -laR %s/.jp %s | grep -v '^total'; cat %s/.jpfs/status.json" % (tree.root, self.world.silo, tree.view)) if os.environ.get("DEBUG_WORLD") else None
         return "places: %s\nown: %s\nhidden: %s\ndrafts: %s\n" % (
             side.places, {key: self.describe(key, data) for key, data in side.own.items()}, side.hidden, tree.drafts())
 

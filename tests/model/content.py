@@ -60,7 +60,7 @@ def contains(name, old, new):
         if None not in (packed_base(old), packed_base(new)) and packed_base(old) != packed_base(new):
             return False
         before, after = events_of(old), events_of(new)
-        while before and before[-1]["type"] == "turn_start":
+        if before and before[-1]["type"] == "turn_start":
             before.pop()
         return after[:len(before)] == before
     if parse(old) == parse(new):
@@ -69,7 +69,15 @@ def contains(name, old, new):
 
 
 def is_earlier(name, old, new):
-    return contains(name, old, new) and not contains(name, new, old)
+    if not contains(name, old, new):
+        return False
+    if name != EVENTS:
+        return not contains(name, new, old)
+    before, after = events_of(old), events_of(new)
+    if before and before[-1]["type"] == "turn_start" and after[:len(before)] != before:
+        before.pop()  # in its place another one is no more than it was
+        return [event["type"] for event in after[len(before):]] not in ([], ["turn_start"])
+    return len(after) > len(before)
 
 
 def packed_base(data):

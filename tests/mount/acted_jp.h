@@ -31,6 +31,17 @@ struct acted_conversation {
 	const char *events;
 };
 
+/* The text behind such a conversation. */
+struct acted_memory {
+	char metadata[4096];
+	char base_config[4096];
+	char events[65536];
+};
+
+/* A conversation with a title and so many turns; what it points to is in `memory`. */
+struct acted_conversation acted_in_memory(struct acted_memory *memory, const char *digits,
+					  const char *name, const char *title, int turns);
+
 enum acted_presence {
 	ACTED_ABSENT,
 	ACTED_LOCAL,     /* `local Y`: only on the user's side */

@@ -14,9 +14,7 @@
 struct world {
 	struct fixture f;
 	struct acted_jp jp;
-	char metadata[4096];
-	char base_config[4096];
-	char events[65536];
+	struct acted_memory memory;
 };
 
 static void world_end(struct world *world)
@@ -46,36 +44,6 @@ static bool begin(struct world *w)
 	return true;
 }
 
-/* A conversation as jp has it in memory: with a title, and so many turns. */
-static struct acted_conversation in_memory(struct world *w, const char *digits, const char *name,
-					   const char *title, int turns)
-{
-	size_t used;
-
-	(void)snprintf(w->metadata, sizeof(w->metadata),
-		       "{\n  \"title\": \"%s\",\n  \"last_activated_at\": \"2026-03-06 "
-		       "08:00:%02d.5\"\n}\n",
-		       title, turns % 60);
-	(void)snprintf(w->base_config, sizeof(w->base_config),
-		       "{\n  \"assistant\": {\n    \"name\": \"jp\"\n  }\n}\n");
-	used = (size_t)snprintf(w->events, sizeof(w->events), "[");
-	for (int i = 0; i < turns; i++)
-		used += (size_t)snprintf(w->events + used, sizeof(w->events) - used,
-					 "%s\n  {\n    \"timestamp\": \"2026-03-06 08:%02d:%02d.0\""
-					 ",\n    \"type\": \"turn_start\"\n  },\n  {\n    "
-					 "\"timestamp\": \"2026-03-06 08:%02d:%02d.5\",\n    "
-					 "\"type\": \"chat_request\",\n    \"content\": \"%s, "
-					 "question %d\"\n  }",
-					 i > 0 ? "," : "", i / 60, i % 60, i / 60, i % 60, title,
-					 i);
-	(void)snprintf(w->events + used, sizeof(w->events) - used, "%s]\n", turns > 0 ? "\n" : "");
-	return (struct acted_conversation){.digits = digits,
-					   .name = name,
-					   .metadata = w->metadata,
-					   .base_config = w->base_config,
-					   .events = w->events};
-}
-
 /* Both sides have exactly what jp holds. */
 static void check_saved(const struct acted_jp *jp, const struct acted_conversation *what)
 {
@@ -90,7 +58,7 @@ static void a_new_conversation_is_saved_on_both_sides(void)
 
 	if (!begin(&w))
 		return;
-	what = in_memory(&w, NEW_DIGITS, NEW_DIGITS "-a-new-one", "A new one", 2);
+	what = acted_in_memory(&w.memory, NEW_DIGITS, NEW_DIGITS "-a-new-one", "A new one", 2);
 	CU_ASSERT_EQUAL(acted_jp_save(&w.jp, &what), 0);
 	check_saved(&w.jp, &what);
 	CU_ASSERT_EQUAL(acted_jp_presence(&w.jp, NEW_DIGITS), ACTED_PROJECTED);
@@ -106,7 +74,8 @@ static void a_query_saves_many_times_and_the_view_is_never_behind(void)
 	if (!begin(&w))
 		return;
 	for (int turns = 2; turns < 40; turns++) {
-		struct acted_conversation what = in_memory(&w, DIGITS, FIRST, "First Title", turns);
+		struct acted_conversation what =
+			acted_in_memory(&w.memory, DIGITS, FIRST, "First Title", turns);
 
 		CU_ASSERT_EQUAL(acted_jp_save(&w.jp, &what), 0);
 		check_saved(&w.jp, &what);
@@ -130,7 +99,7 @@ static void a_title_change_renames_it_on_both_sides(void)
 
 		(void)snprintf(name, sizeof(name), DIGITS "-title-%d", i);
 		(void)snprintf(title, sizeof(title), "Title %d", i);
-		what = in_memory(&w, DIGITS, name, title, i);
+		what = acted_in_memory(&w.memory, DIGITS, name, title, i);
 		CU_ASSERT_EQUAL(acted_jp_save(&w.jp, &what), 0);
 		check_saved(&w.jp, &what);
 		CU_ASSERT_EQUAL(acted_jp_count(w.jp.user, DIGITS), 1);
@@ -181,7 +150,7 @@ static void a_removed_conversation_does_not_come_back(void)
 	/* What jp wrote a moment ago is removed as well, with whatever is still pending of it. */
 	for (int i = 0; i < 5; i++) {
 		struct acted_conversation what =
-			in_memory(&w, NEW_DIGITS, NEW_DIGITS "-brief", "Brief", 3 + i);
+			acted_in_memory(&w.memory, NEW_DIGITS, NEW_DIGITS "-brief", "Brief", 3 + i);
 
 		CU_ASSERT_EQUAL(acted_jp_save(&w.jp, &what), 0);
 		CU_ASSERT_EQUAL(acted_jp_remove(&w.jp, NEW_DIGITS), 0);
@@ -203,7 +172,7 @@ static void toggling_to_local_and_back_keeps_the_durable_copy(void)
 	if (!begin(&w))
 		return;
 	for (int i = 2; i < 6; i++) {
-		what = in_memory(&w, DIGITS, FIRST, "First Title", i);
+		what = acted_in_memory(&w.memory, DIGITS, FIRST, "First Title", i);
 		CU_ASSERT_EQUAL(acted_jp_save_local(&w.jp, &what), 0);
 		CU_ASSERT_EQUAL(acted_jp_presence(&w.jp, DIGITS), ACTED_LOCAL);
 		STEP(&w.f, "[ ! -e \"$V/$X\" ]; [ \"$(ls -A \"$D/$X\" | wc -l)\" = 3 ]");
@@ -225,7 +194,7 @@ static void what_is_made_local_is_never_seen_through_the_mount(void)
 
 	if (!begin(&w))
 		return;
-	what = in_memory(&w, NEW_DIGITS, NEW_DIGITS "-secret", "Secret", 2);
+	what = acted_in_memory(&w.memory, NEW_DIGITS, NEW_DIGITS "-secret", "Secret", 2);
 	CU_ASSERT_EQUAL(acted_jp_save_local(&w.jp, &what), 0);
 	CU_ASSERT_EQUAL(acted_jp_presence(&w.jp, NEW_DIGITS), ACTED_LOCAL);
 	CU_ASSERT_EQUAL(acted_jp_archive(&w.jp, NEW_DIGITS), 0);
@@ -403,9 +372,9 @@ static void starts_in_the_middle_of_saves_trash_nothing(void)
 
 		(void)snprintf(digits, sizeof(digits), "176000000%02d", i);
 		(void)snprintf(name, sizeof(name), "%s-%s", digits, i % 2 == 0 ? "even" : "odd");
-		what = in_memory(&w, digits, name, "Made while another starts", 5);
+		what = acted_in_memory(&w.memory, digits, name, "Made while another starts", 5);
 		CU_ASSERT_EQUAL(acted_jp_save(&w.jp, &what), 0);
-		what = in_memory(&w, DIGITS, FIRST, "First Title", i + 2);
+		what = acted_in_memory(&w.memory, DIGITS, FIRST, "First Title", i + 2);
 		CU_ASSERT_EQUAL(acted_jp_save(&w.jp, &what), 0);
 	}
 	/* A program that only knows the mount: cp, an editor, a script. */
@@ -442,7 +411,7 @@ static void a_save_in_a_second_worktree_is_what_the_first_one_loads(void)
 	fixture_mount_at(&w.f, worktree, "");
 	take_sides(&w, worktree, &other);
 	for (int i = 2; i < 12; i++) {
-		what = in_memory(&w, DIGITS, FIRST, "First Title", i);
+		what = acted_in_memory(&w.memory, DIGITS, FIRST, "First Title", i);
 		CU_ASSERT_EQUAL(acted_jp_save(i % 2 == 0 ? &w.jp : &other, &what), 0);
 		STEP(&w.f, "until_ok cmp \"$V/$X/events.json\" \"$WV/$X/events.json\"\n"
 			   "cmp \"$D/$X/events.json\" \"$V/$X/events.json\"");
