@@ -11,10 +11,10 @@
 #include <sys/sysmacros.h>
 #include <xxhash.h>
 
-#define HEADER "jpfs base 1\n"
-/* 100,000 conversations are 40 MB; more than this is not one of ours. */
+#define HEADER "jpfs base 2\n"
+/* 100,000 conversations are 60 MB; more than this is not one of ours. */
 #define FILE_BYTES_MAX (256 * 1024 * 1024)
-#define LINE_BYTES 768
+#define LINE_BYTES 1152
 /* Lines that no longer count before the file is written anew. */
 #define STALE_LINES_MAX 1000
 
@@ -68,17 +68,20 @@ static size_t format_line(const struct known *known, char line[LINE_BYTES])
 	for (int i = 0; i < JP_MANAGED_COUNT && !known->is_forgotten; i++) {
 		const struct jp_base_file *file = &known->base.files[i];
 		const struct jp_stamp *d = &file->durable, *w = &file->workspace;
+		const struct jp_stamp *own = &file->draft;
 
 		if (!file->is_there) {
 			used += (size_t)snprintf(line + used, LINE_BYTES - used, " -");
 			continue;
 		}
-		used += (size_t)snprintf(
-			line + used, LINE_BYTES - used,
-			" %" PRIu64 ":%" PRIx64 ":%" PRIx64 ":%" PRIu64 ":%" PRIu64 ":%" PRId64
-			":%" PRIu64 ":%" PRIu64 ":%" PRId64 ":%" PRId64,
-			file->content.size, file->content.high, file->content.low, d->ino, d->size,
-			d->mtime_ns, w->ino, w->size, w->mtime_ns, w->ctime_ns);
+		used += (size_t)snprintf(line + used, LINE_BYTES - used,
+					 " %" PRIu64 ":%" PRIx64 ":%" PRIx64 ":%" PRIu64 ":%" PRIu64
+					 ":%" PRId64 ":%" PRIu64 ":%" PRIu64 ":%" PRId64 ":%" PRId64
+					 ":%" PRIu64 ":%" PRIu64 ":%" PRId64 ":%" PRId64,
+					 file->content.size, file->content.high, file->content.low,
+					 d->ino, d->size, d->mtime_ns, w->ino, w->size, w->mtime_ns,
+					 w->ctime_ns, own->ino, own->size, own->mtime_ns,
+					 own->ctime_ns);
 	}
 	used += (size_t)snprintf(line + used, LINE_BYTES - used, " =%016" PRIx64 "\n",
 				 (uint64_t)XXH3_64bits(line, used));
@@ -100,8 +103,8 @@ static bool take_number(const char **text, int base, char after, uint64_t *ret)
 
 static bool take_file(const char **text, struct jp_base_file *ret)
 {
-	struct jp_stamp *d = &ret->durable, *w = &ret->workspace;
-	uint64_t durable_time, workspace_time, changed;
+	struct jp_stamp *d = &ret->durable, *w = &ret->workspace, *own = &ret->draft;
+	uint64_t durable_time, workspace_time, changed, own_time, own_changed;
 
 	if (strncmp(*text, "- ", 2) == 0) {
 		*text += 2;
@@ -113,13 +116,17 @@ static bool take_file(const char **text, struct jp_base_file *ret)
 	    !take_number(text, 10, ':', &d->ino) || !take_number(text, 10, ':', &d->size) ||
 	    !take_number(text, 10, ':', &durable_time) || !take_number(text, 10, ':', &w->ino) ||
 	    !take_number(text, 10, ':', &w->size) || !take_number(text, 10, ':', &workspace_time) ||
-	    !take_number(text, 10, ' ', &changed))
+	    !take_number(text, 10, ':', &changed) || !take_number(text, 10, ':', &own->ino) ||
+	    !take_number(text, 10, ':', &own->size) || !take_number(text, 10, ':', &own_time) ||
+	    !take_number(text, 10, ' ', &own_changed))
 		return false;
 	ret->is_there = true;
 	/* Times before 1970 are negative; strtoull takes the sign and wraps, and this undoes it. */
 	d->mtime_ns = (int64_t)durable_time;
 	w->mtime_ns = (int64_t)workspace_time;
 	w->ctime_ns = (int64_t)changed;
+	own->mtime_ns = (int64_t)own_time;
+	own->ctime_ns = (int64_t)own_changed;
 	return true;
 }
 

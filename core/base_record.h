@@ -33,6 +33,7 @@ struct jp_base_file {
 	bool is_there; /* on both sides */
 	struct jp_content_id content;
 	struct jp_stamp durable, workspace;
+	struct jp_stamp draft; /* the workspace's file where it is one; ino 0: it is none */
 };
 
 struct jp_base {

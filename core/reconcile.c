@@ -17,6 +17,8 @@ enum jp_row jp_reconcile_row(const struct jp_unit_facts *facts)
 		return JP_ROW_WORKSPACE_INVALID;
 	if (!durable->is_valid && workspace->is_valid)
 		return JP_ROW_DURABLE_INVALID;
+	if (workspace->is_draft)
+		return JP_ROW_KNOWN_DRAFT;
 	if (facts->has_base && workspace->is_base)
 		return JP_ROW_WORKSPACE_IS_BASE;
 	if (workspace->is_earlier)
@@ -42,6 +44,7 @@ static const struct {
 	[JP_ROW_SAME] = {JP_NOTHING, "both sides are the same"},
 	[JP_ROW_WORKSPACE_INVALID] = {JP_DRAFT, "the workspace's version is not what jp accepts"},
 	[JP_ROW_DURABLE_INVALID] = {JP_TAKE, "the store's version is not what jp accepts"},
+	[JP_ROW_KNOWN_DRAFT] = {JP_DRAFT, "the workspace's version was a draft before"},
 	[JP_ROW_WORKSPACE_IS_BASE] = {JP_PROJECT, "only the store's version was changed"},
 	[JP_ROW_WORKSPACE_EARLIER] = {JP_PROJECT, "the workspace's version is an earlier one"},
 	[JP_ROW_WENT_BACK] = {JP_DRAFT, "the workspace went back to an earlier version"},

@@ -11,6 +11,7 @@
  *     D = W (the same bytes)      in step; touch nothing
  *     W is not valid, D is        D stays; W is a draft
  *     D is not valid, W is        W wins; D is kept in history
+ *     W is the draft that it was  D stays; W is a draft, whatever became of D
  *     W = B                       D wins, whatever the times say: only D was changed
  *     W is earlier than D, no B   D wins, even when W is newer: a checkout of an older commit
  *     W is earlier than D, B      W is a draft; D stays: git or a person went back
@@ -38,6 +39,7 @@ struct jp_unit_side {
 	bool is_valid;    /* jp would accept every file of it */
 	bool is_earlier;  /* than the other side's version, by what they contain */
 	bool is_base;     /* it is what both were */
+	bool is_draft;    /* the workspace's: as it was left when it was one */
 	int64_t mtime_ns; /* of the newest file of it */
 };
 
@@ -65,6 +67,7 @@ enum jp_row {
 	JP_ROW_SAME,
 	JP_ROW_WORKSPACE_INVALID,
 	JP_ROW_DURABLE_INVALID,
+	JP_ROW_KNOWN_DRAFT,
 	JP_ROW_WORKSPACE_IS_BASE,
 	JP_ROW_WORKSPACE_EARLIER,
 	JP_ROW_WENT_BACK,

@@ -4,9 +4,10 @@
  * It is noted when a conversation has come to rest: nothing is written, nothing waits, and the
  * workspace's files are projections of the durable ones. A unit that is a draft keeps what was
  * noted before it became one; so does a file that is hidden here. That is how the next mount can
- * tell a draft from an edit, and a removed file from one that a checkout has not brought yet. A
- * draft in a directory of which nothing was noted (git removed the old one and made it anew) stands
- * beside the durable version of this moment, and that is noted.
+ * tell a draft from an edit, and a removed file from one that a checkout has not brought yet. Which
+ * files are drafts is noted too: they stay that, whatever becomes of the durable version meanwhile.
+ * A draft in a directory of which nothing was noted (git removed the old one and made it anew)
+ * stands beside the durable version of this moment, and that is noted.
  */
 #include "core/base/io.h"
 #include "fs/view.h"
@@ -52,6 +53,12 @@ static void findings_release(struct findings *findings)
 
 #define cleanup_findings __attribute__((cleanup(findings_release)))
 
+static bool is_same_stamp(const struct jp_stamp *a, const struct jp_stamp *b)
+{
+	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
+}
+
 /* Look at one file: 1 in step, 0 not. */
 static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed which,
 			const struct jp_base_file *old, struct findings *findings)
@@ -62,6 +69,7 @@ static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed 
 	bool is_durable, is_workspace;
 
 	*file = *old;
+	file->draft = (struct jp_stamp){0};
 	if ((conversation->hidden & (1U << which)) != 0)
 		return 1;
 	is_durable = jpfs_durable_stat_locked(conversation, which, &durable) == 0;
@@ -87,20 +95,27 @@ static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed 
 	return 1;
 }
 
-/* A draft of which nothing is known: what it is a draft of. */
+/* A file of a draft: which one it is, and if nothing is known of it, what it is a draft of. */
 static void look_at_draft(struct jpfs_conversation *conversation, enum jp_managed which,
-			  const struct jp_base_file *old, struct findings *findings)
+			  struct findings *findings)
 {
-	struct stat durable;
+	struct jp_base_file *file = &findings->base.files[which];
+	struct stat durable, workspace;
+	char path[JPFS_PATH_BYTES];
 
-	if (old->is_there || jpfs_durable_stat_locked(conversation, which, &durable) != 0)
-		return;
-	/* No file of the workspace is like it. */
-	findings->base.files[which] = (struct jp_base_file){
-		.is_there = true,
-		.durable = jp_stamp_of(&durable, false),
-	};
-	findings->is_changed[which] = true;
+	if (!file->is_there && jpfs_durable_stat_locked(conversation, which, &durable) == 0) {
+		/* No file of the workspace is like it. */
+		*file = (struct jp_base_file){
+			.is_there = true,
+			.durable = jp_stamp_of(&durable, false),
+		};
+		findings->is_changed[which] = true;
+	}
+	file->draft = (struct jp_stamp){0};
+	jpfs_workspace_path(conversation, jp_managed_name(which), path);
+	if (file->is_there && (conversation->drafts & (1U << which)) != 0 &&
+	    jpfs_stat_beneath(conversation->view->workspace_fd, path, &workspace) == 0)
+		file->draft = jp_stamp_of(&workspace, true);
 }
 
 static bool is_at_rest(struct jpfs_conversation *conversation)
@@ -139,9 +154,11 @@ static bool look(struct jpfs_conversation *conversation, struct findings *ret)
 				ret->is_changed[i] = false;
 			}
 			if (is_draft)
-				look_at_draft(conversation, (enum jp_managed)i, &old.files[i], ret);
-			ret->is_new = ret->is_new || ret->is_changed[i] ||
-				      ret->base.files[i].is_there != old.files[i].is_there;
+				look_at_draft(conversation, (enum jp_managed)i, ret);
+			ret->is_new =
+				ret->is_new || ret->is_changed[i] ||
+				ret->base.files[i].is_there != old.files[i].is_there ||
+				!is_same_stamp(&ret->base.files[i].draft, &old.files[i].draft);
 		}
 	}
 	return ret->is_new;
@@ -153,8 +170,9 @@ static bool are_equal(const struct findings *a, const struct findings *b)
 		const struct jp_base_file *x = &a->base.files[i], *y = &b->base.files[i];
 
 		if (a->is_changed[i] != b->is_changed[i] || x->is_there != y->is_there ||
-		    memcmp(&x->durable, &y->durable, sizeof(x->durable)) != 0 ||
-		    memcmp(&x->workspace, &y->workspace, sizeof(x->workspace)) != 0)
+		    !is_same_stamp(&x->durable, &y->durable) ||
+		    !is_same_stamp(&x->workspace, &y->workspace) ||
+		    !is_same_stamp(&x->draft, &y->draft))
 			return false;
 	}
 	return true;

@@ -28,6 +28,7 @@ struct pair {
 	bool is_same;
 	bool is_removed; /* the workspace had it when both were equal, and has it no more */
 	bool durable_is_base, workspace_is_base;
+	bool is_draft; /* the workspace's is the draft that it was */
 	struct stat durable, workspace;
 };
 
@@ -123,7 +124,9 @@ static bool is_known_directory(struct jpfs_conversation *conversation, const str
 
 		if (base->files[i].is_there &&
 		    stat_side(conversation, false, (enum jp_managed)i, &st, &is_there) == 0 &&
-		    is_there && jp_stamp_matches(&base->files[i].workspace, &st))
+		    is_there &&
+		    (jp_stamp_matches(&base->files[i].workspace, &st) ||
+		     jp_stamp_matches(&base->files[i].draft, &st)))
 			return true;
 	}
 	return false;
@@ -139,6 +142,8 @@ static int gather(struct jpfs_conversation *conversation, const struct jp_base_f
 			      &pair->is_workspace);
 	if (r < 0)
 		return r;
+	pair->is_draft = pair->is_workspace && base->is_there &&
+			 jp_stamp_matches(&base->draft, &pair->workspace);
 	if (pair->is_durable != pair->is_workspace) {
 		pair->is_removed = pair->is_durable && base->is_there && may_be_removed;
 		pair->is_same = pair->is_removed; /* there is nothing to be compared */
@@ -321,7 +326,7 @@ static int gather_unit(struct jpfs_conversation *conversation, const struct jp_b
 {
 	bool is_known = is_known_directory(conversation, base);
 
-	facts->durable.is_base = facts->workspace.is_base = true;
+	facts->durable.is_base = facts->workspace.is_base = facts->workspace.is_draft = true;
 	for (size_t i = 0; i < count; i++) {
 		const struct jp_base_file *file = &base->files[pairs[i].which];
 		int r = gather(conversation, file, is_known, &pairs[i]);
@@ -334,6 +339,8 @@ static int gather_unit(struct jpfs_conversation *conversation, const struct jp_b
 		facts->workspace.is_there = facts->workspace.is_there || pairs[i].is_workspace;
 		facts->durable.is_base =
 			facts->durable.is_base && (pairs[i].durable_is_base || pairs[i].is_removed);
+		facts->workspace.is_draft =
+			facts->workspace.is_draft && (pairs[i].is_same || pairs[i].is_draft);
 		facts->workspace.is_base = facts->workspace.is_base &&
 					   (pairs[i].workspace_is_base || pairs[i].is_removed);
 	}
@@ -343,6 +350,8 @@ static int gather_unit(struct jpfs_conversation *conversation, const struct jp_b
 	facts->workspace.is_valid = is_valid_side(conversation, pairs, count, false);
 	facts->durable.mtime_ns = newest(pairs, count, true);
 	facts->workspace.mtime_ns = newest(pairs, count, false);
+	if (facts->workspace.is_draft)
+		return 0; /* that decides */
 	/* The events tell about a stream, and where they are the same, its base configuration. */
 	return compare_content(conversation, pairs[pairs[count - 1].is_same ? 0 : count - 1].which,
 			       facts);

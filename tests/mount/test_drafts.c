@@ -168,6 +168,32 @@ static void a_draft_in_a_directory_that_git_made_anew_is_one_after_mounting_agai
 	CHECK_INVARIANTS(&t.f);
 }
 
+static void a_draft_stays_one_whatever_becomes_of_the_durable_version(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin_both(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; cp \"$e\" ../kept\n"
+		   "until_ok quiet");
+	/* Mounted: an edit where the draft has another text, so nothing is earlier any more. */
+	STEP(&t.f, ". ../lib.sh; sed -i 's/timestamp\": \"2026/timestamp\": \"2025/' \"$WE\"\n"
+		   "until_ok same \"$WE\" \"$DE\"; until_ok quiet; drafts 1; same ../kept \"$e\"");
+	for (int i = 0; i < 2; i++) {
+		fixture_umount(&t.f);
+		STEP(&t.f, ". ../lib.sh; same ../kept \"$e\"; echo >> \"$WE\"\n"
+			   "until_ok same \"$WE\" \"$DE\"; clean");
+		fixture_mount(&t.f);
+		STEP(&t.f,
+		     ". ../lib.sh; until_ok drafts 1; same ../kept \"$e\"; clean; until_ok quiet");
+	}
+	STEP(&t.f, ". ../lib.sh; \"$J\" discard $X; until_ok same \"$e\" \"$DE\"; until_ok quiet");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+	fixture_check_at(&t.f, t.other, __FILE__, __LINE__);
+}
+
 static void a_trim_is_durable_at_once_mounted_and_a_draft_unmounted(void)
 {
 	cleanup_two struct two t;
@@ -386,6 +412,7 @@ int main(void)
 		TEST(switching_back_and_forth_changes_nothing),
 		TEST(a_switch_while_unmounted_is_a_draft_too),
 		TEST(a_draft_in_a_directory_that_git_made_anew_is_one_after_mounting_again),
+		TEST(a_draft_stays_one_whatever_becomes_of_the_durable_version),
 		TEST(a_trim_is_durable_at_once_mounted_and_a_draft_unmounted),
 		TEST(a_draft_is_committed_or_discarded_on_purpose),
 		TEST(an_edit_while_unmounted_wins_whatever_its_time),

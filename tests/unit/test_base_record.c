@@ -45,6 +45,7 @@ static struct jp_base some(uint64_t seed)
 			.content = {seed * 3, ~seed, seed << 40},
 			.durable = {seed + 1, seed * 3, -(int64_t)seed, 0},
 			.workspace = {UINT64_MAX - seed, seed * 3, INT64_MAX - (int64_t)seed, 77},
+			.draft = {seed % 3, seed, -(int64_t)seed, INT64_MIN + (int64_t)seed},
 		};
 		if (!base.files[i].is_there)
 			base.files[i] = (struct jp_base_file){0};
@@ -66,7 +67,8 @@ static bool are_same(const struct jp_base *a, const struct jp_base *b)
 		if (one->is_there != other->is_there ||
 		    !jp_content_id_equals(&one->content, &other->content) ||
 		    !are_same_stamps(&one->durable, &other->durable) ||
-		    !are_same_stamps(&one->workspace, &other->workspace))
+		    !are_same_stamps(&one->workspace, &other->workspace) ||
+		    !are_same_stamps(&one->draft, &other->draft))
 			return false;
 	}
 	return true;

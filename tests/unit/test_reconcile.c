@@ -56,6 +56,25 @@ static void what_jp_would_reject_never_wins_over_what_it_accepts(void)
 	}
 }
 
+static void what_was_left_as_a_draft_is_one_whatever_became_of_the_other_side(void)
+{
+	for (size_t i = 0; i < COUNT_OF(TIMES); i++) {
+		for (unsigned bits = 0; bits < 32; bits++) {
+			struct jp_unit_facts facts = both(TIMES[i]);
+
+			facts.workspace.is_draft = true;
+			facts.has_base = (bits & 1) != 0;
+			facts.is_archived = (bits & 2) != 0;
+			facts.workspace.is_earlier = (bits & 4) != 0;
+			facts.durable.is_earlier = (bits & 8) != 0;
+			facts.durable.is_base = facts.workspace.is_base = (bits & 16) != 0;
+			CHECK(jp_reconcile(&facts) == JP_DRAFT, "bits %#x", bits);
+			facts.is_same = true;
+			CHECK(jp_reconcile(&facts) == JP_NOTHING, "bits %#x", bits);
+		}
+	}
+}
+
 static void an_earlier_version_loses_also_when_it_is_newer(void)
 {
 	for (size_t i = 0; i < COUNT_OF(TIMES); i++) {
@@ -236,6 +255,7 @@ int main(void)
 		TEST(a_side_that_lacks_the_unit_gets_it),
 		TEST(the_same_bytes_are_in_step_whatever_the_times_say),
 		TEST(what_jp_would_reject_never_wins_over_what_it_accepts),
+		TEST(what_was_left_as_a_draft_is_one_whatever_became_of_the_other_side),
 		TEST(an_earlier_version_loses_also_when_it_is_newer),
 		TEST(archived_ones_take_no_part_in_the_rule_of_times),
 		TEST(each_row_decides_whatever_the_times_say),
