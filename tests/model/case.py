@@ -282,6 +282,9 @@ class Case:
         side.places = self.shown
         side.own = dict(found)
         side.went_back = {key for key in found if key[0] in self.ledger.places}
+        for key in side.went_back:
+            if key[1] == BASE and self.expected.get(key):  # it goes with its stream, and that is decided later
+                self.expected[key] = [self.ledger.durable.get(key), found[key]]
         side.hidden = {key for key in side.hidden | hidden if key[0] in side.places and
                        read(tree.path(side.places[key[0]], key[1])) is None}
         side.incomplete.update(key[0] for key in side.hidden)
