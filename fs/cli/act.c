@@ -183,8 +183,7 @@ static int act_mounted(const struct jpfs_action *action, const struct jpfs_site 
 	return exit_code;
 }
 
-/* What there is to choose from. */
-static int read_choice(const struct jpfs_site *site, struct jpfs_choice *ret)
+int jpfs_site_choose(const struct jpfs_site *site, struct jpfs_choice *ret_choice)
 {
 	cleanup_close int fd = -EBADF;
 
@@ -192,7 +191,8 @@ static int read_choice(const struct jpfs_site *site, struct jpfs_choice *ret)
 		fd = jp_workspace_open_conversations(&site->workspace, false, NULL);
 	else if (!site->is_empty)
 		fd = openat(AT_FDCWD, site->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return jpfs_choice_read(site->silo.conversations_fd, fd, ret);
+	return jpfs_choice_read(site->has_silo ? site->silo.conversations_fd : -EBADF, fd,
+				ret_choice);
 }
 
 static int act_on(const struct jpfs_action *action, struct jpfs_site *site, char **names,
@@ -201,7 +201,7 @@ static int act_on(const struct jpfs_action *action, struct jpfs_site *site, char
 	cleanup_free struct jpfs_picked *picked = calloc(count, sizeof(*picked));
 	cleanup_choice struct jpfs_choice choice = {0};
 	struct jp_error error = {0};
-	int r = picked == NULL ? -ENOMEM : read_choice(site, &choice);
+	int r = picked == NULL ? -ENOMEM : jpfs_site_choose(site, &choice);
 
 	/* All of them first: a wrong name changes nothing. */
 	for (size_t i = 0; i < count && r == 0; i++)

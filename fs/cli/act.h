@@ -41,5 +41,8 @@ must_check int jpfs_site_open(const char *directory, bool make, struct jpfs_site
 void jpfs_site_release(struct jpfs_site *site);
 #define cleanup_site __attribute__((cleanup(jpfs_site_release)))
 
+/* Which conversations there are to choose from. */
+must_check int jpfs_site_choose(const struct jpfs_site *site, struct jpfs_choice *ret_choice);
+
 /* Wait until a daemon has everything on disk. 0 or an exit code. */
 must_check int jpfs_site_sync(const struct jpfs_site *site);

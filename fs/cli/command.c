@@ -30,6 +30,8 @@ const struct jpfs_command jpfs_commands[] = {
 	{"unproject", jpfs_help_unproject, jpfs_command_unproject},
 	{"commit", jpfs_help_commit, jpfs_command_commit},
 	{"discard", jpfs_help_discard, jpfs_command_discard},
+	{"history", jpfs_help_history, jpfs_command_history},
+	{"show", jpfs_help_show, jpfs_command_show},
 	{"sync", jpfs_help_sync, jpfs_command_sync},
 	{"allow", jpfs_help_allow, jpfs_command_allow},
 	{"help", jpfs_help_help, jpfs_command_help},

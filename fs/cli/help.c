@@ -22,13 +22,13 @@ const char jpfs_help_overview[] =
 	"  project ID...   give this worktree conversations that only the store has\n"
 	"  unproject ID... take them out of this worktree; the store keeps them\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
+	"  history [ID]    the versions that are kept; show ID[@VERSION] prints one\n"
 	"  sync [DIR]      bring both sides together without a mount\n"
 	"  allow [DIR]     let this workspace use the conversations kept for its ID\n"
 	"  help COMMAND    more about a command\n"
 	"\n"
 	"  -C DIR          do as if started in DIR; also after the command\n"
-	"  -h, --help      this text\n"
-	"  --version       the version\n"
+	"  -h, --help      this text; --version prints the version\n"
 	"\n"
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n"
 	"Conversations are kept in ~/.local/share/jp/workspace/<name>-<id>/conversations\n"
@@ -182,6 +182,41 @@ const char jpfs_help_ls[] =
 	"                  known is null\n"
 	"  -C DIR          do as if started in DIR\n"
 	"Exit codes: 0 listed, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_history[] =
+	"usage: jpfs history [-C DIR] [--json] [ID]\n"
+	"\n"
+	"Lists what is kept of a conversation, newest first: versions of its files that\n"
+	"something else took the place of, and what was removed (`jpfs rm`). Each has a\n"
+	"VERSION, for `jpfs show`, `diff` and `restore`, and is told by what it has that\n"
+	"the current one lacks. Without ID: the conversations of which something is kept.\n"
+	"Mounted, the versions are files, too: .jp/conversations/.jpfs/history/NAME/\n"
+	"\n"
+	"  ID        an ID, the beginning of one that no other has, a directory's name,\n"
+	"            or a path to it\n"
+	"  --json    an object: \"id\", \"name\" and \"versions\", each with \"version\",\n"
+	"            \"kept\", \"place\" (history or trash), \"file\", \"directory\", \"size\",\n"
+	"            \"what\", \"path\", \"events\" (more, other, fewer; or null). Without ID\n"
+	"            an array: \"id\", \"name\", \"versions\", \"trash\", \"size\", \"last_kept\"\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 listed, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_show[] =
+	"usage: jpfs show [-C DIR] ID[@VERSION] [FILE]\n"
+	"\n"
+	"Prints a file of a conversation: the current one, or a version that is kept\n"
+	"(`jpfs history` lists them). A pipe gets the exact bytes; a terminal gets text,\n"
+	"with '?' for what it would obey.\n"
+	"\n"
+	"  ID        an ID, the beginning of one that no other has, a directory's name,\n"
+	"            or a path to it\n"
+	"  VERSION   the beginning of a version's name, or of its time in UTC\n"
+	"            (20261123T1622); with FILE only those of that file are meant\n"
+	"  FILE      default: events.json, or the file that the version is of\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 printed, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
 
 const char jpfs_help_allow[] =
 	"usage: jpfs allow [-C DIR] [DIR]\n"
