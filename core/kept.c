@@ -21,6 +21,17 @@ const char *jp_kept_file(const struct jp_kept *kept)
 	return kept->entry + kept->file;
 }
 
+bool jp_kept_is_called(const struct jp_kept *kept, const char *file)
+{
+	const char *own = jp_kept_file(kept);
+
+	while (*own != '\0' && (*own == *file || (*own == '%' && *file == '/'))) {
+		own++;
+		file++;
+	}
+	return *own == '\0' && *file == '\0';
+}
+
 /* ---- names ---- */
 
 static bool read_digits(const char **text, size_t count, int *ret)
@@ -122,7 +133,7 @@ int jp_kept_find(const struct jp_kept *list, size_t count, const char *version, 
 
 		if (!jp_version_means(version, &list[i]) ||
 		    (file != NULL && !list[i].is_directory &&
-		     strcmp(jp_kept_file(&list[i]), file) != 0))
+		     !jp_kept_is_called(&list[i], file)))
 			continue;
 		if (found++ == 0)
 			index = i;

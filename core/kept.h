@@ -37,6 +37,9 @@ struct jp_kept {
  * Borrowed. */
 const char *jp_kept_file(const struct jp_kept *kept);
 
+/* Whether it is called so: a path in a conversation, with '/' or as it is written here. */
+bool jp_kept_is_called(const struct jp_kept *kept, const char *file);
+
 /* ---- names; pure ---- */
 
 /*

@@ -146,7 +146,7 @@ int jpfs_open_kept(const struct jpfs_site *site, const struct jp_kept *kept, con
 
 	if (place < 0)
 		return place;
-	if (!kept->is_directory && file != NULL && strcmp(file, jp_kept_file(kept)) != 0)
+	if (!kept->is_directory && file != NULL && !jp_kept_is_called(kept, file))
 		return -ENOENT;
 	if (kept->is_directory && file == NULL)
 		return -EISDIR;

@@ -134,6 +134,18 @@ static void a_beginning_means_the_only_one_that_has_it(void)
 	}
 }
 
+static void a_path_is_found_again(void)
+{
+	const struct jp_kept kept = make(STAMP ".sub%a%b", "kkmmnnoo");
+
+	CU_ASSERT(jp_kept_is_called(&kept, "sub%a%b"));
+	CU_ASSERT(jp_kept_is_called(&kept, "sub/a%b"));
+	CU_ASSERT(jp_kept_is_called(&kept, "sub/a/b"));
+	CU_ASSERT_FALSE(jp_kept_is_called(&kept, "sub/a"));
+	CU_ASSERT_FALSE(jp_kept_is_called(&kept, "sub/a/b/"));
+	CU_ASSERT_FALSE(jp_kept_is_called(&kept, ""));
+}
+
 static void put(int dir, uint64_t id, const char *as, const char *content)
 {
 	cleanup_close int fd = openat(dir, "new", O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -190,6 +202,7 @@ int main(void)
 		TEST(a_version_stays_what_it_was),
 		TEST(a_word_is_divided_at_a_version_only),
 		TEST(a_beginning_means_the_only_one_that_has_it),
+		TEST(a_path_is_found_again),
 		TEST(what_was_kept_is_listed_newest_first),
 		CU_TEST_INFO_NULL,
 	};
