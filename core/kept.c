@@ -3,6 +3,7 @@
 
 #include "core/base/io.h"
 #include "core/conversation_id.h"
+#include "core/dir_index.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -19,6 +20,26 @@
 const char *jp_kept_file(const struct jp_kept *kept)
 {
 	return kept->entry + kept->file;
+}
+
+bool jp_kept_is_conversation(const struct jp_kept *kept, const char **ret_name,
+			     bool *ret_is_archived)
+{
+	static const char archived[] = JP_ARCHIVE_NAME "%";
+	const char *name = jp_kept_file(kept);
+	bool is_archived = strncmp(name, archived, sizeof(archived) - 1) == 0;
+	uint64_t id;
+
+	if (is_archived)
+		name += sizeof(archived) - 1;
+	if (!kept->is_trash || !kept->is_directory || jp_conversation_id_parse(name, &id) < 0 ||
+	    id != kept->id)
+		return false;
+	if (ret_name != NULL)
+		*ret_name = name;
+	if (ret_is_archived != NULL)
+		*ret_is_archived = is_archived;
+	return true;
 }
 
 bool jp_kept_is_called(const struct jp_kept *kept, const char *file)
@@ -132,7 +153,7 @@ int jp_kept_find(const struct jp_kept *list, size_t count, const char *version, 
 		size_t used = strlen(names);
 
 		if (!jp_version_means(version, &list[i]) ||
-		    (file != NULL && !list[i].is_directory &&
+		    (file != NULL && !jp_kept_is_conversation(&list[i], NULL, NULL) &&
 		     !jp_kept_is_called(&list[i], file)))
 			continue;
 		if (found++ == 0)

@@ -37,6 +37,15 @@ struct jp_kept {
  * Borrowed. */
 const char *jp_kept_file(const struct jp_kept *kept);
 
+/*
+ * Whether it is a conversation's whole directory, in the trash.
+ *
+ * Shape:   ret_name         the directory's name; borrowed; may be NULL, as the next
+ *          ret_is_archived  where it was
+ */
+bool jp_kept_is_conversation(const struct jp_kept *kept, const char **ret_name,
+			     bool *ret_is_archived);
+
 /* Whether it is called so: a path in a conversation, with '/' or as it is written here. */
 bool jp_kept_is_called(const struct jp_kept *kept, const char *file);
 

@@ -3,7 +3,6 @@
 
 #include "core/base/io.h"
 #include "core/base/sys.h"
-#include "core/conversation_id.h"
 #include "core/dir_index.h"
 #include "core/durable.h"
 #include "core/history.h"
@@ -15,8 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-
-#define ARCHIVED_PREFIX JP_ARCHIVE_NAME "%"
 
 /*
  * jp's lock, as long as the descriptor is open: 0 or -EBUSY; *ret_fd may stay -EBADF. jp makes the
@@ -106,19 +103,15 @@ static int is_acceptable(int dirfd, const char *name)
 
 int jp_restore_conversation(const struct jp_silo *silo, const struct jp_kept *kept, char *ret_name)
 {
-	const char *name = jp_kept_file(kept);
-	bool is_archived = strncmp(name, ARCHIVED_PREFIX, strlen(ARCHIVED_PREFIX)) == 0;
 	cleanup_close int place = -EBADF, to = -EBADF;
 	char path[JP_CONVERSATION_PATH_BYTES];
-	uint64_t id;
+	const char *name;
+	bool is_archived;
 	int r;
 
-	if (is_archived)
-		name += strlen(ARCHIVED_PREFIX);
-	if (!kept->is_directory || !kept->is_trash || jp_conversation_id_parse(name, &id) < 0 ||
-	    id != kept->id)
+	if (!jp_kept_is_conversation(kept, &name, &is_archived))
 		return -EBADMSG;
-	r = find_durable(silo, id, path);
+	r = find_durable(silo, kept->id, path);
 	if (r != -ENOENT)
 		return r < 0 ? r : -EEXIST;
 	place = jp_kept_open_place(-EBADF, silo->trash_fd, kept);

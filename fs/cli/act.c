@@ -134,6 +134,27 @@ static int settle(struct jpfs_view *view, uint64_t id)
 	return r;
 }
 
+static int sync_sides(struct jpfs_offline *offline, struct jpfs_site *site)
+{
+	int r = jp_base_sync(offline->view.base);
+
+	return syncfs(offline->workspace_fd) < 0 || syncfs(site->silo.fd) < 0 ? -errno : r;
+}
+
+int jpfs_site_with_engine(struct jpfs_site *site, uint64_t id,
+			  int (*work)(struct jpfs_view *view, void *context), void *context,
+			  struct jp_error *error)
+{
+	cleanup_offline struct jpfs_offline offline = {0};
+	int r = jpfs_offline_open(&site->workspace, &site->silo, false, &offline, error);
+
+	if (r == 0)
+		r = work(&offline.view, context);
+	if (r == 0)
+		r = settle(&offline.view, id);
+	return r == 0 ? sync_sides(&offline, site) : r;
+}
+
 static int act_offline(const struct jpfs_action *action, struct jpfs_site *site,
 		       const struct jpfs_picked *picked, size_t count)
 {
@@ -152,9 +173,7 @@ static int act_offline(const struct jpfs_action *action, struct jpfs_site *site,
 		r = tell(action, &picked[i], r, &error);
 		exit_code = exit_code == JPFS_EXIT_DONE ? r : exit_code;
 	}
-	r = jp_base_sync(offline.view.base);
-	if (syncfs(offline.workspace_fd) < 0 || syncfs(site->silo.fd) < 0)
-		r = -errno;
+	r = sync_sides(&offline, site);
 	if (r < 0) {
 		jp_error_set(&error, r, "%s: %s", site->workspace.root_path, strerrordesc_np(-r));
 		return jpfs_fail(r, &error);

@@ -32,6 +32,8 @@ const struct jpfs_command jpfs_commands[] = {
 	{"discard", jpfs_help_discard, jpfs_command_discard},
 	{"history", jpfs_help_history, jpfs_command_history},
 	{"show", jpfs_help_show, jpfs_command_show},
+	{"restore", jpfs_help_restore, jpfs_command_restore},
+	{"rm", jpfs_help_rm, jpfs_command_rm},
 	{"sync", jpfs_help_sync, jpfs_command_sync},
 	{"allow", jpfs_help_allow, jpfs_command_allow},
 	{"help", jpfs_help_help, jpfs_command_help},

@@ -22,7 +22,8 @@ const char jpfs_help_overview[] =
 	"  project ID...   give this worktree conversations that only the store has\n"
 	"  unproject ID... take them out of this worktree; the store keeps them\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
-	"  history [ID]    the versions that are kept; show ID[@VERSION] prints one\n"
+	"  history [ID]    the versions that are kept: show, restore ID[@VERSION]\n"
+	"  rm ID...        remove conversations for good: into the store's trash\n"
 	"  sync [DIR]      bring both sides together without a mount\n"
 	"  allow [DIR]     let this workspace use the conversations kept for its ID\n"
 	"  help COMMAND    more about a command\n"
@@ -217,6 +218,39 @@ const char jpfs_help_show[] =
 	"  -C DIR    do as if started in DIR\n"
 	"\n"
 	"Exit codes: 0 printed, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_restore[] =
+	"usage: jpfs restore [-C DIR] ID[@VERSION] [FILE...]\n"
+	"\n"
+	"Makes a version that is kept (`jpfs history` lists them) the current one, in the\n"
+	"store and in this worktree. What it replaces is kept, too, so that a restoration\n"
+	"is undone by restoring again; a draft that this worktree has is ended. Without\n"
+	"VERSION: a conversation that is only in the trash comes back, whole; with FILE\n"
+	"the newest that is kept of it and differs. Files that jp does not manage are\n"
+	"copied from the trash, and replace nothing.\n"
+	"\n"
+	"  ID        an ID, the beginning of one that no other has, a directory's name,\n"
+	"            or a path to it\n"
+	"  VERSION   the beginning of a version's name, or of its time in UTC\n"
+	"  FILE      only that; of a whole conversation in the trash, a file in it\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_rm[] =
+	"usage: jpfs rm [-C DIR] [-f] ID...\n"
+	"\n"
+	"Removes conversations: from this worktree, and from the store into its trash,\n"
+	"whole. `jpfs restore ID` brings one back until `jpfs gc` prunes it. Asks first,\n"
+	"at a terminal; refuses where nobody can be asked. Another worktree that has a\n"
+	"copy keeps that. To take one out of this worktree only: `jpfs unproject`.\n"
+	"\n"
+	"  ID           an ID, the beginning of one that no other has, a directory's\n"
+	"               name, or a path to it\n"
+	"  -f, --force  don't ask\n"
+	"  -C DIR       do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 removed, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
 
 const char jpfs_help_allow[] =
 	"usage: jpfs allow [-C DIR] [DIR]\n"

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ARCHIVED_PREFIX JP_ARCHIVE_NAME "%" /* of an archived one's directory, in the trash */
-
 static int history_of(const struct jpfs_site *site)
 {
 	return site->has_silo ? site->silo.history_fd : -EBADF;
@@ -22,18 +20,15 @@ static int trash_of(const struct jpfs_site *site)
 
 void jpfs_name_of_kept(const struct jp_kept *kept, size_t count, char *ret_name)
 {
-	const char *name = "";
+	const char *name = NULL;
+	bool is_found = false;
 
-	for (size_t i = 0; i < count && name[0] == '\0'; i++) {
-		if (kept[i].is_trash && kept[i].is_directory)
-			name = jp_kept_file(&kept[i]);
-	}
-	if (strncmp(name, ARCHIVED_PREFIX, strlen(ARCHIVED_PREFIX)) == 0)
-		name += strlen(ARCHIVED_PREFIX);
-	if (name[0] == '\0' && count > 0)
-		(void)snprintf(ret_name, NAME_MAX + 1, "%" PRIu64, kept[0].id);
-	else
+	for (size_t i = 0; i < count && !is_found; i++)
+		is_found = jp_kept_is_conversation(&kept[i], &name, NULL);
+	if (is_found)
 		(void)snprintf(ret_name, NAME_MAX + 1, "%s", name);
+	else
+		(void)snprintf(ret_name, NAME_MAX + 1, "%" PRIu64, count > 0 ? kept[0].id : 0);
 }
 
 /* A conversation that is nowhere but in the history and the trash, by (the beginning of) its ID. */

@@ -7,8 +7,8 @@
 /*
  * For every script, with `. ../lib.sh`: $I the first conversation's ID, $H its history, $T its
  * trash; `append TEXT [FILE]`, `trim N [FILE]` (leave N events), `quiet` (nothing is pending);
- * `version FILE [N]` the N-th newest version that is kept of a file, by its name; `field KEY`
- * (`history --json | field ...`); `says TEXT COMMAND...`; `refused CODE TEXT COMMAND...`.
+ * `version FILE [N]` the N-th newest version that is kept of a file, by its name; `having
+ * TEXT` the newest that is told by it; `says TEXT COMMAND...`; `refused CODE TEXT COMMAND...`.
  */
 static const char LIBRARY[] =
 	"cat > ../lib.sh <<'END'\n"
@@ -38,6 +38,9 @@ static const char LIBRARY[] =
 	"all = [v[\"version\"] for v in json.load(sys.stdin)[\"versions\"]\n"
 	"       if v[\"file\"] == sys.argv[1]]\n"
 	"print(all[int(sys.argv[2])])' $1 ${2-0}; }\n"
+	"having() { \"$J\" history --json $I | python3 -c 'import json, sys\n"
+	"print([v[\"version\"] for v in json.load(sys.stdin)[\"versions\"]\n"
+	"       if v[\"what\"].startswith(sys.argv[1])][0])' \"$1\"; }\n"
 	"says() { text=$1; shift; \"$@\" > ../out 2> ../err || fail \"$*: $(cat ../err)\"\n"
 	"  grep -qF -- \"$text\" ../out || fail \"no '$text' of $*: $(cat ../out)\"; }\n"
 	"refused() { code=$1 text=$2; shift 2; got=0; \"$@\" > ../out 2> ../err || got=$?\n"
@@ -195,6 +198,196 @@ static void a_terminal_is_never_spoken_to(void)
 	CHECK_INVARIANTS(&w.f);
 }
 
+/* ---- restoring ---- */
+
+/* The long version is current, on both sides of a worktree, and the short one is kept. */
+static const char IS_LONG[] =
+	". ../lib.sh; cmp \"$DE\" ../long; cmp \"$V/$X/events.json\" ../long\n"
+	"\"$J\" show $I@$(having '2 events fewer') | cmp - ../short";
+
+static void restoring_is_undone_by_restoring(void)
+{
+	static const char RESTORE[] = ". ../lib.sh; v=$(having '2 events more')\n"
+				      "says \"restored: $X/events.json\" \"$J\" restore $I@$v\n"
+				      "says 'nothing to do' \"$J\" restore $I@$v";
+	static const char UNDO[] =
+		". ../lib.sh; says restored: \"$J\" restore $I events.json; cmp \"$DE\" ../short\n"
+		"cmp \"$V/$X/events.json\" ../short";
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	STEP(&w.f, RESTORE);
+	STEP(&w.f, IS_LONG);
+	STEP(&w.f, UNDO);
+	fixture_mount(&w.f);
+	STEP(&w.f, RESTORE);
+	STEP(&w.f, IS_LONG);
+	STEP(&w.f, UNDO);
+	/* From another worktree, and both are mounted: each shows it. */
+	fixture_mount_at(&w.f, w.other, "");
+	STEP(&w.f, ". ../lib.sh; v=$(having '2 events more'); \"$J\" -C \"$W\" restore $I@$v\n"
+		   "cmp \"$DE\" ../long; cmp \"$WV/$X/events.json\" ../long\n"
+		   "cmp \"$V/$X/events.json\" ../long; until_ok quiet");
+	fixture_umount_at(&w.f, w.other);
+	fixture_umount(&w.f);
+	STEP(&w.f, "cmp \"$V/$X/events.json\" ../long");
+	CHECK_INVARIANTS(&w.f);
+}
+
+static void a_restoration_ends_a_draft_and_keeps_it(void)
+{
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	fixture_mount(&w.f);
+	STEP(&w.f, ". ../lib.sh; v=$(version events.json); echo '[{ half' > \"$e\"\n"
+		   "\"$J\" restore $I@$v; cmp \"$e\" ../long; cmp \"$DE\" ../long\n"
+		   "grep -q half \"$H\"/*; \"$J\" status --json | grep -q '\"drafts\": \\[\\]'");
+	fixture_umount(&w.f);
+	/* Without a mount; what jp would refuse is never restored. */
+	STEP(&w.f, ". ../lib.sh; trim 1 \"$V/$X/events.json\"; \"$J\" sync > ../synced\n"
+		   "[ \"$(wc -c < \"$DE\")\" = \"$(wc -c < ../long)\" ]; cmp \"$DE\" ../long\n"
+		   "\"$J\" restore $I@$(having '2 events fewer'); cmp \"$DE\" ../short; cmp "
+		   "\"$V/$X/events.json\" ../short\n"
+		   "refused 1 'would not accept' \"$J\" restore $I@$(having nothing); cmp \"$DE\" "
+		   "../short");
+	CHECK_INVARIANTS(&w.f);
+}
+
+/* A local one, and metadata, and several files of a moment. */
+static void what_is_not_in_this_worktree_is_restored_too(void)
+{
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	STEP(&w.f, ". ../lib.sh; \"$J\" unproject $I; \"$J\" restore $I events.json metadata.json\n"
+		   "cmp \"$DE\" ../long; grep -q 'First Title' \"$DM\"; [ ! -e \"$V/$X\" ]");
+	fixture_mount(&w.f);
+	STEP(&w.f,
+	     ". ../lib.sh; \"$J\" restore $I events.json metadata.json; cmp \"$DE\" ../short\n"
+	     "grep -q Other \"$DM\"; cmp \"$V/.jpfs/local/$X/events.json\" ../short");
+	fixture_umount(&w.f);
+	CHECK_INVARIANTS(&w.f);
+}
+
+static void another_file_comes_back_from_the_trash(void)
+{
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	fixture_mount(&w.f);
+	STEP(&w.f, ". ../lib.sh; mkdir \"$V/$X/sub\"; echo note > \"$V/$X/sub/note\"; echo top > "
+		   "\"$V/$X/top\"\n"
+		   "until_ok test -e \"$D/$X/sub/note\"; until_ok quiet\n"
+		   "rm \"$V/$X/sub/note\" \"$V/$X/top\"; until_ok test ! -e \"$D/$X/sub/note\"\n"
+		   "until_ok test ! -e \"$D/$X/top\"; \"$J\" restore $I sub/note\n"
+		   "[ \"$(cat \"$V/$X/sub/note\")\" = note ]; until_ok test -e \"$D/$X/sub/note\"\n"
+		   "refused 1 'there is one' \"$J\" restore $I sub/note; until_ok quiet");
+	fixture_umount(&w.f);
+	STEP(&w.f,
+	     ". ../lib.sh; \"$J\" restore $I@$(version top); [ \"$(cat \"$V/$X/top\")\" = top ]\n"
+	     "cmp \"$V/$X/top\" \"$D/$X/top\"; \"$J\" show $I@$(version sub%note) | grep -q note");
+	CHECK_INVARIANTS(&w.f);
+}
+
+/* ---- removing ---- */
+
+static void a_removed_conversation_is_in_the_trash_and_comes_back(void)
+{
+	static const char REMOVE[] =
+		". \"$P/../lib.sh\"; echo own > \"$D/$X/note\"; cp -a \"$D/$X\" \"$P/../kept\"\n"
+		"refused 1 'nobody can be asked' \"$J\" rm $I; [ -e \"$D/$X\" ]\n"
+		"says \"removed: $X\" \"$J\" rm --force $I; [ ! -e \"$D/$X\" ]\n"
+		"[ ! -e .jp/conversations/$X ]; diff -r \"$P/../kept\" \"$T\"/*Z.$X\n"
+		"refused 1 'no such conversation' \"$J\" rm -f $I\n"
+		"says 'in the trash, whole' \"$J\" history $I; says $I \"$J\" history\n"
+		"\"$J\" show $I@$(version $X) | cmp - \"$P/../kept/events.json\"\n"
+		"refused 1 'not there any more' \"$J\" show $I\n"
+		"says \"restored: $X\" \"$J\" restore $I; diff -r \"$P/../kept\" \"$D/$X\"\n"
+		"refused 1 'which version' \"$J\" restore $I\n"
+		"\"$J\" project $I; cmp \"$D/$X/events.json\" .jp/conversations/$X/events.json\n"
+		"rm -r \"$P/../kept\"";
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	/* The other worktree would keep its copy, and bring it back. */
+	STEP(&w.f, "git worktree remove --force \"$W\"");
+	STEP(&w.f, REMOVE);
+	fixture_mount(&w.f);
+	STEP(&w.f, REMOVE);
+	STEP(&w.f, ". ../lib.sh; mkdir -p \"$V/.archive\"; mv \"$V/$X\" \"$V/.archive/\"\n"
+		   "until_ok test -e \"$D/.archive/$X\"; \"$J\" rm -f $I " SECOND "\n"
+		   "[ ! -e \"$V/.archive/$X\" ]; [ ! -e \"$V/" SECOND "\" ]; \"$J\" restore $I\n"
+		   "[ -e \"$D/.archive/$X/events.json\" ]; [ ! -e \"$D/$X\" ]\n"
+		   "[ -e \"$V/.jpfs/local/.archive/$X\" ]; \"$J\" project $I; until_ok quiet");
+	fixture_umount(&w.f);
+	CHECK_INVARIANTS(&w.f);
+}
+
+static void a_wrong_name_removes_nothing(void)
+{
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	STEP(&w.f, ". ../lib.sh; refused 1 'no such' \"$J\" rm -f $I 999; [ -e \"$D/$X\" ]\n"
+		   "refused 1 'more than one' \"$J\" rm -f 1745; refused 2 which \"$J\" rm -f\n"
+		   "[ -e \"$V/$X\" ]; [ ! -e \"$T\" ]");
+	CHECK_INVARIANTS(&w.f);
+}
+
+static void a_terminal_is_asked(void)
+{
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	STEP(&w.f,
+	     ". ../lib.sh; cat > ../ask.py <<'E'\n"
+	     "import os, pty, sys\n"
+	     "pid, fd = pty.fork()\n"
+	     "if pid == 0:\n"
+	     "    os.execv(sys.argv[2], sys.argv[2:])\n"
+	     "seen = b''\n"
+	     "while b'[y/N]' not in seen:\n"
+	     "    seen += os.read(fd, 1024)\n"
+	     "assert b'-first-title' in seen, seen\n"
+	     "os.write(fd, sys.argv[1].encode() + b'\\n')\n"
+	     "try:\n"
+	     "    while os.read(fd, 1024): pass\n"
+	     "except OSError: pass\n"
+	     "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+	     "E\n"
+	     "for a in '' n nonsense; do got=0; python3 ../ask.py \"$a\" \"$J\" rm $I || got=$?\n"
+	     "  [ $got = 1 ] && [ -e \"$D/$X\" ] && [ -e \"$V/$X\" ]; done\n"
+	     "python3 ../ask.py y \"$J\" rm $I; [ ! -e \"$D/$X\" ]; [ ! -e \"$V/$X\" ]");
+	CHECK_INVARIANTS(&w.f);
+}
+
+/* By hand, through the mount: the same, and what was not stored yet goes along. */
+static void rm_in_local_is_undone_by_restore(void)
+{
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	STEP(&w.f, "git worktree remove --force \"$W\"");
+	fixture_mount(&w.f);
+	STEP(&w.f, ". ../lib.sh; mv \"$V/$X\" \"$V/.jpfs/local/\"; rm -r \"$V/.jpfs/local/$X\"\n"
+		   "[ ! -e \"$D/$X\" ]; \"$J\" restore $I; cmp \"$DE\" ../short\n"
+		   "cmp \"$V/.jpfs/local/$X/events.json\" ../short\n"
+		   "mv \"$V/.jpfs/local/$X\" \"$V/.jpfs/local/.archive/\"\n"
+		   "rm -r \"$V/.jpfs/local/.archive/$X\"; [ ! -e \"$D/.archive/$X\" ]\n"
+		   "\"$J\" restore $I; cmp \"$D/.archive/$X/events.json\" ../short");
+	fixture_umount(&w.f);
+	CHECK_INVARIANTS(&w.f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -202,6 +395,14 @@ int main(void)
 		TEST(a_version_is_shown_byte_for_byte),
 		TEST(what_this_worktree_shows_is_the_current_version),
 		TEST(a_terminal_is_never_spoken_to),
+		TEST(restoring_is_undone_by_restoring),
+		TEST(a_restoration_ends_a_draft_and_keeps_it),
+		TEST(what_is_not_in_this_worktree_is_restored_too),
+		TEST(another_file_comes_back_from_the_trash),
+		TEST(a_removed_conversation_is_in_the_trash_and_comes_back),
+		TEST(a_wrong_name_removes_nothing),
+		TEST(a_terminal_is_asked),
+		TEST(rm_in_local_is_undone_by_restore),
 		CU_TEST_INFO_NULL,
 	};
 
