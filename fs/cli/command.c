@@ -34,6 +34,7 @@ const struct jpfs_command jpfs_commands[] = {
 	{"show", jpfs_help_show, jpfs_command_show},
 	{"restore", jpfs_help_restore, jpfs_command_restore},
 	{"rm", jpfs_help_rm, jpfs_command_rm},
+	{"gc", jpfs_help_gc, jpfs_command_gc},
 	{"sync", jpfs_help_sync, jpfs_command_sync},
 	{"allow", jpfs_help_allow, jpfs_command_allow},
 	{"help", jpfs_help_help, jpfs_command_help},

@@ -23,7 +23,7 @@ const char jpfs_help_overview[] =
 	"  unproject ID... take them out of this worktree; the store keeps them\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
 	"  history [ID]    the versions that are kept: show, restore ID[@VERSION]\n"
-	"  rm ID...        remove conversations for good: into the store's trash\n"
+	"  rm ID...        remove conversations, into the store's trash; gc prunes that\n"
 	"  sync [DIR]      bring both sides together without a mount\n"
 	"  allow [DIR]     let this workspace use the conversations kept for its ID\n"
 	"  help COMMAND    more about a command\n"
@@ -251,6 +251,27 @@ const char jpfs_help_rm[] =
 	"  -C DIR       do as if started in DIR\n"
 	"\n"
 	"Exit codes: 0 removed, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_gc[] =
+	"usage: jpfs gc [-n] [--age DAYS] [--keep N] [--size SIZE] [--json] [DIR]\n"
+	"\n"
+	"Prunes what the store keeps in its jpfs/history and jpfs/trash. Nothing does\n"
+	"that by itself; daemons may run meanwhile.\n"
+	"\n"
+	"  --age DAYS     what is older goes (90; also 12w), but\n"
+	"  --keep N       of each file the last N versions stay (10), whatever their age;\n"
+	"                 of the trash none\n"
+	"  --size SIZE    where all of it takes more (1G), the oldest goes, but never the\n"
+	"                 newest version of a file, nor what is younger than 30 days (or\n"
+	"                 than --age, if that is less)\n"
+	"  -n, --dry-run  only say what would go\n"
+	"  --json         an object: \"dry_run\", \"pruned\" (each with \"id\", \"version\",\n"
+	"                 \"place\", \"file\", \"kept\", \"size\", \"reason\"), \"freed\", "
+	"\"left\"\n"
+	"  -C DIR         do as if started in DIR\n"
+	"\n"
+	"JPFS_GC_AGE, JPFS_GC_KEEP and JPFS_GC_SIZE in the environment are defaults.\n"
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
 
 const char jpfs_help_allow[] =
 	"usage: jpfs allow [-C DIR] [DIR]\n"

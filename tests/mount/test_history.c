@@ -388,6 +388,53 @@ static void rm_in_local_is_undone_by_restore(void)
 	CHECK_INVARIANTS(&w.f);
 }
 
+/* ---- pruning ---- */
+
+/* `aged DAYS FILE...`: as if they had been put there so many days ago. */
+static const char AGED[] =
+	"aged() { days=$1; shift; for f; do n=${f##*/}; mv \"$f\" "
+	"\"${f%/*}/$(date -u -d \"$days days ago\" +%Y%m%dT%H%M%S).${n#*.}\"; done; }\n";
+
+static void old_things_are_pruned_while_daemons_run(void)
+{
+	cleanup_world struct world w;
+	cleanup_free char *script = NULL;
+
+	if (!begin(&w))
+		return;
+	STEP(&w.f, "git worktree remove --force \"$W\"");
+	fixture_mount(&w.f);
+	CU_ASSERT(asprintf(&script,
+			   ". ../lib.sh; %s"
+			   "\"$J\" rm -f " SECOND "; T2=$S/jpfs/trash/17457886044\n"
+			   "exec 3>> \"$e\"; echo ' ' >&3; find \"$S/jpfs/staging\" -type f > "
+			   "../staged\n"
+			   "[ -s ../staged ]; says 'freed: 0; 3 with' \"$J\" gc\n"
+			   "says '; 2 with' \"$J\" gc --age 0 -n --size 0\n"
+			   "aged 91 \"$H\"/*.events.json \"$T2\"/*; says ' 17457886044@' \"$J\" gc "
+			   "--dry-run\n"
+			   "[ -e \"$T2\"/*" SECOND
+			   " ]; says '; 2 with' \"$J\" gc; [ ! -e \"$T2\"/*" SECOND " ]\n"
+			   "refused 1 'no such' \"$J\" restore 17457886044\n"
+			   "JPFS_GC_KEEP=0 \"$J\" gc -n --json | python3 -c 'import json, sys\n"
+			   "d = json.load(sys.stdin); p, = d[\"pruned\"]\n"
+			   "assert d[\"dry_run\"] and p[\"reason\"] == \"age\" and p[\"file\"] == "
+			   "\"events.json\", d\n"
+			   "assert d[\"left\"][\"count\"] == 1 and d[\"freed\"] == p[\"size\"] > "
+			   "0, d'\n"
+			   "says pruned \"$J\" gc --keep 0; says '; 1 with' \"$J\" gc --keep 0\n"
+			   "find \"$S/jpfs/staging\" -type f | cmp - ../staged; exec 3>&-\n"
+			   /* What is kept after that is kept as ever. */
+			   "trim 1; until_ok version events.json; until_ok quiet",
+			   AGED) >= 0);
+	STEP(&w.f, script);
+	fixture_umount(&w.f);
+	STEP(&w.f, ". ../lib.sh; refused 2 'not such' \"$J\" gc --age soon\n"
+		   "JPFS_GC_SIZE=many refused 2 JPFS_GC_SIZE=many \"$J\" gc; says freed \"$J\" gc\n"
+		   "refused 2 one \"$J\" gc a b; says freed \"$J\" gc \"$P\"");
+	CHECK_INVARIANTS(&w.f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -403,6 +450,7 @@ int main(void)
 		TEST(a_wrong_name_removes_nothing),
 		TEST(a_terminal_is_asked),
 		TEST(rm_in_local_is_undone_by_restore),
+		TEST(old_things_are_pruned_while_daemons_run),
 		CU_TEST_INFO_NULL,
 	};
 
