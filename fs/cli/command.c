@@ -32,6 +32,7 @@ const struct jpfs_command jpfs_commands[] = {
 	{"discard", jpfs_help_discard, jpfs_command_discard},
 	{"history", jpfs_help_history, jpfs_command_history},
 	{"show", jpfs_help_show, jpfs_command_show},
+	{"diff", jpfs_help_diff, jpfs_command_diff},
 	{"restore", jpfs_help_restore, jpfs_command_restore},
 	{"rm", jpfs_help_rm, jpfs_command_rm},
 	{"gc", jpfs_help_gc, jpfs_command_gc},

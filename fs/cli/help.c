@@ -19,10 +19,9 @@ const char jpfs_help_overview[] =
 	"  umount [DIR]    bring both sides up to date on disk, and unmount\n"
 	"  status [DIR]    what is mounted, what is pending, the last error\n"
 	"  ls [DIR]        the conversations, and where each of them is\n"
-	"  project ID...   give this worktree conversations that only the store has\n"
-	"  unproject ID... take them out of this worktree; the store keeps them\n"
+	"  project ID...   give this worktree what only the store has; unproject takes out\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
-	"  history [ID]    the versions that are kept: show, restore ID[@VERSION]\n"
+	"  history [ID]    the versions that are kept: show, diff, restore ID[@VERSION]\n"
 	"  rm ID...        remove conversations, into the store's trash; gc prunes that\n"
 	"  sync [DIR]      bring both sides together without a mount\n"
 	"  allow [DIR]     let this workspace use the conversations kept for its ID\n"
@@ -272,6 +271,25 @@ const char jpfs_help_gc[] =
 	"\n"
 	"JPFS_GC_AGE, JPFS_GC_KEEP and JPFS_GC_SIZE in the environment are defaults.\n"
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_diff[] =
+	"usage: jpfs diff [-C DIR] [--json] ID[@VERSION] [@VERSION]\n"
+	"\n"
+	"Tells what has become of a version that is kept (`jpfs history` lists them): up\n"
+	"to the current one, or to the second VERSION. Of events, which were added (+),\n"
+	"removed (-) or changed (~, both beginnings); of metadata and base configuration,\n"
+	"which keys. Without VERSION: since the newest that is kept of the events.\n"
+	"\n"
+	"  ID        an ID, the beginning of one that no other has, a directory's name,\n"
+	"            or a path to it\n"
+	"  VERSION   the beginning of a version's name, or of its time in UTC\n"
+	"  --json    an object: \"id\", \"name\", \"file\", \"old\", \"new\" (null: current), and\n"
+	"            \"changes\": of events \"change\", \"type\", \"timestamp\", \"old\", \"new\"\n"
+	"            (beginnings); else \"key\", \"old\", \"new\" (as JSON text, or null)\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 told, with or without differences, 1 failed, 2 wrong usage, 3 not\n"
+	"in a jp workspace.\n";
 
 const char jpfs_help_allow[] =
 	"usage: jpfs allow [-C DIR] [DIR]\n"

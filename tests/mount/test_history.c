@@ -388,6 +388,57 @@ static void rm_in_local_is_undone_by_restore(void)
 	CHECK_INVARIANTS(&w.f);
 }
 
+/* ---- comparing ---- */
+
+static void versions_are_compared_in_words(void)
+{
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	each_way(
+		&w,
+		". \"$P/../lib.sh\"; v=$(version events.json); m=$(version metadata.json)\n"
+		"\"$J\" diff $I > \"$P/../d\"; \"$J\" diff $I@$v | cmp - \"$P/../d\"\n"
+		"grep -q \"^old: $X/events.json@$v, kept 20\" \"$P/../d\"\n"
+		"grep -q \"^new: $X/events.json, the current\" \"$P/../d\"\n"
+		"grep -q '^-  *2026-03-06 10:00  *chat_request  *two$' \"$P/../d\"\n"
+		"grep -q '^-  *2026-03-06 10:00  *chat_request  *three$' \"$P/../d\"\n"
+		"[ \"$(grep -c '^[-+~]' \"$P/../d\")\" = 2 ]\n"
+		"\"$J\" diff $I@$m | grep -q '^~  *title  *\"First Title\"  *\"Other Title\"$'\n"
+		"says 'no difference' \"$J\" diff $I@$v @$v\n"
+		"\"$J\" diff --json $I@$m | python3 -c 'import json, sys\n"
+		"d = json.load(sys.stdin)\n"
+		"assert d[\"changes\"] == [{\"key\": \"title\", \"old\": \"\\\"First Title\\\"\",\n"
+		"                         \"new\": \"\\\"Other Title\\\"\"}], d\n"
+		"assert d[\"new\"] is None and d[\"file\"] == \"metadata.json\", d'\n"
+		"\"$J\" diff --json $I | python3 -c 'import json, sys\n"
+		"a, b = json.load(sys.stdin)[\"changes\"]\n"
+		"assert b == {\"change\": \"removed\", \"type\": \"chat_request\", \"old\": "
+		"\"three\",\n"
+		"  \"new\": None, \"timestamp\": \"2026-03-06 10:00:00.0\"}, b'");
+	STEP(&w.f,
+	     ". ../lib.sh; v=$(version events.json); refused 1 'no other version' \"$J\" "
+	     "diff " SECOND "\n"
+	     "refused 2 'begins with @' \"$J\" diff $I $v; refused 2 which \"$J\" diff\n"
+	     "refused 1 'no such version' \"$J\" diff $I@$v @kkkk\n"
+	     "refused 1 'no such version of events.json' \"$J\" diff $I@$v @$(version "
+	     "metadata.json)\n"
+	     /* Another title of the same time is a changed event. */
+	     "python3 - \"$DE\" <<'E'\n"
+	     "import json, sys\n"
+	     "events = json.load(open(sys.argv[1]))\n"
+	     "events[-1]['content'] = 'another'\n"
+	     "json.dump(events, open(sys.argv[1], 'w'), indent=2)\n"
+	     "E\n"
+	     "\"$J\" diff $I > ../d; grep -A1 '^~.* one$' ../d | tail -n 1 | grep -qx ' *another'\n"
+	     "\"$J\" restore $I@$v; printf '[{' > ../bad; \"$J\" rm -f $I; \"$J\" diff "
+	     "$I@$(version "
+	     "$X) @$v > ../d; grep -qx 'no difference' ../d\n"
+	     "refused 1 'No such file' \"$J\" diff $I@$v; \"$J\" restore $I");
+	CHECK_INVARIANTS(&w.f);
+}
+
 /* ---- pruning ---- */
 
 /* `aged DAYS FILE...`: as if they had been put there so many days ago. */
@@ -450,6 +501,7 @@ int main(void)
 		TEST(a_wrong_name_removes_nothing),
 		TEST(a_terminal_is_asked),
 		TEST(rm_in_local_is_undone_by_restore),
+		TEST(versions_are_compared_in_words),
 		TEST(old_things_are_pruned_while_daemons_run),
 		CU_TEST_INFO_NULL,
 	};
