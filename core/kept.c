@@ -112,6 +112,19 @@ void jp_kept_version(const char *entry, char *ret_version)
 	ret_version[JP_VERSION_LETTERS] = '\0';
 }
 
+int jp_kept_shown_name(const char *entry, char *ret_name)
+{
+	char version[JP_VERSION_BYTES];
+	const char *file;
+	int64_t ns;
+
+	if (jp_kept_parse(entry, &ns, &file) < 0)
+		return -EINVAL;
+	jp_kept_version(entry, version);
+	(void)snprintf(ret_name, NAME_MAX + 1, "%.15sZ.%s.%.220s", entry, version, file);
+	return 0;
+}
+
 bool jp_version_is_wellformed(const char *text)
 {
 	size_t size = strlen(text);
@@ -277,6 +290,30 @@ static int read_place(int keep_fd, uint64_t id, bool is_trash, struct list *list
 		r = r == 0 ? add(list, &kept) : r == -EINVAL || r == -ENOENT ? 0 : r;
 	}
 	return r;
+}
+
+int jp_kept_find_shown(int history_fd, uint64_t id, const char *shown_name, char *ret_entry)
+{
+	cleanup_closedir DIR *dir = NULL;
+	char name[NAME_MAX + 1];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "%" PRIu64, id);
+	r = open_to_read(history_fd, name, &dir);
+	if (r < 0 || dir == NULL)
+		return r < 0 ? r : -ENOENT;
+	for (;;) {
+		const struct dirent *entry;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (entry == NULL)
+			return errno != 0 ? -errno : -ENOENT;
+		if (jp_kept_shown_name(entry->d_name, name) < 0 || strcmp(name, shown_name) != 0)
+			continue;
+		(void)snprintf(ret_entry, NAME_MAX + 1, "%s", entry->d_name);
+		return 0;
+	}
 }
 
 static int read_places(int keep_fd, bool is_trash, struct list *list)

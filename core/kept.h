@@ -62,6 +62,10 @@ must_check int jp_kept_parse(const char *entry, int64_t *ret_kept_ns, const char
 /* The version of an entry. `ret_version` has JP_VERSION_BYTES of room. */
 void jp_kept_version(const char *entry, char *ret_version);
 
+/* The name of the file that shows it to people: "20261123T162201Z.kmwzptrs.events.json".
+ * `ret_name` has NAME_MAX + 1 bytes of room. -EINVAL it is no such name. */
+must_check int jp_kept_shown_name(const char *entry, char *ret_name);
+
 /*
  * Divide `WORD[@VERSION]`. A word may have an '@' of its own: only what can be a version is one.
  *
@@ -99,6 +103,11 @@ must_check int jp_kept_read(int history_fd, int trash_fd, uint64_t id, struct jp
 /* The same of all conversations, sorted by ID. */
 must_check int jp_kept_read_all(int history_fd, int trash_fd, struct jp_kept **ret_list,
 				size_t *ret_count);
+
+/* The entry of a conversation's history that is shown under a name; `ret_entry` has NAME_MAX + 1
+ * bytes of room. -ENOENT there is none. */
+must_check int jp_kept_find_shown(int history_fd, uint64_t id, const char *shown_name,
+				  char *ret_entry);
 
 /* The directory that it is in. A new descriptor. */
 must_check int jp_kept_open_place(int history_fd, int trash_fd, const struct jp_kept *kept);

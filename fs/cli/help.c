@@ -19,7 +19,7 @@ const char jpfs_help_overview[] =
 	"  umount [DIR]    bring both sides up to date on disk, and unmount\n"
 	"  status [DIR]    what is mounted, what is pending, the last error\n"
 	"  ls [DIR]        the conversations, and where each of them is\n"
-	"  project ID...   give this worktree what only the store has; unproject takes out\n"
+	"  project ID...   give this worktree what only the store has; unproject: undo\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
 	"  history [ID]    the versions that are kept: show, diff, restore ID[@VERSION]\n"
 	"  rm ID...        remove conversations, into the store's trash; gc prunes that\n"

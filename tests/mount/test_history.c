@@ -439,6 +439,48 @@ static void versions_are_compared_in_words(void)
 	CHECK_INVARIANTS(&w.f);
 }
 
+/* ---- as files ---- */
+
+static void versions_are_files_that_can_be_read(void)
+{
+	cleanup_world struct world w;
+
+	if (!begin(&w))
+		return;
+	fixture_mount(&w.f);
+	STEP(&w.f, ". ../lib.sh; K=$V/.jpfs/history; [ \"$(ls \"$K\")\" = $X ]; ls \"$V/.jpfs\" | "
+		   "grep -qx "
+		   "history\n"
+		   "[ \"$(ls \"$K/$X\" | wc -l)\" = 2 ]; v=$(version events.json)\n"
+		   "f=$(echo \"$K/$X\"/*Z.$v.events.json); cmp \"$f\" ../long; cd \"$K/$X\"; [ "
+		   "\"$PWD\" = "
+		   "\"$(pwd -P)\" ]\n"
+		   "grep -l three *; cd \"$P\"; diff \"$f\" \"$e\" > ../d && fail same; grep -q "
+		   "three ../d; "
+		   "cd \"$P\"\n"
+		   /* When it was put there, not when it was written. */
+		   "k=$(ls \"$H\" | grep events | cut -c 1-15)\n"
+		   "[ \"$(date -u -d @$(stat -c %Y \"$f\") +%Y%m%dT%H%M%S)\" = $k ]\n"
+		   "[ \"$(stat -c '%A %s' \"$f\")\" = \"-r--r--r-- $(stat -c %s ../long)\" ]\n"
+		   "[ \"$(stat -c %i \"$f\")\" = \"$(stat -c %i \"$f\")\" ]\n"
+		   "[ ! -e \"$K/$X/nothing\" ]; [ ! -e \"$K/" SECOND "\" ]; [ ! -e \"$K/$I\" ]\n"
+		   /* Nothing can be changed. */
+		   "for c in \"rm -f $f\" \"touch $f\" \"chmod 600 $f\" \"mkdir $K/x\" \"touch "
+		   "$K/$X/x\"\\\n"
+		   "  \"rmdir $K/$X\" \"mv $f $V/note\" \"mv $V/$X $K/\" \"cp $e $f\" \"ln -s x "
+		   "$K/$X/y\"\\\n"
+		   "  \"ln $f $K/$X/z\" \"rm -r $K\" \"truncate -s 0 $f\"\n"
+		   "do $c 2> ../err && fail \"$c\"; done; cmp \"$f\" ../long; [ -e \"$V/$X\" ]\n"
+		   "[ ! -e \"$V/note\" ]; grep -rl three \"$V\" && fail 'it is walked into'\n"
+		   /* Another name, another worktree's doing, and pruning are seen at once. */
+		   "mv \"$V/$X\" \"$V/$I-renamed\"; [ \"$(ls \"$K\")\" = $I-renamed ]\n"
+		   "cmp \"$K/$I-renamed/${f##*/}\" ../long; mv \"$V/$I-renamed\" \"$V/$X\"\n"
+		   "exec 3< \"$f\"; rm \"$H\"/*events*; [ ! -e \"$f\" ]; cat <&3 | cmp - ../long\n"
+		   "[ \"$(ls \"$K/$X\" | wc -l)\" = 1 ]; rm \"$H\"/*; [ -z \"$(ls \"$K\")\" ]");
+	fixture_umount(&w.f);
+	CHECK_INVARIANTS(&w.f);
+}
+
 /* ---- pruning ---- */
 
 /* `aged DAYS FILE...`: as if they had been put there so many days ago. */
@@ -502,6 +544,7 @@ int main(void)
 		TEST(a_terminal_is_asked),
 		TEST(rm_in_local_is_undone_by_restore),
 		TEST(versions_are_compared_in_words),
+		TEST(versions_are_files_that_can_be_read),
 		TEST(old_things_are_pruned_while_daemons_run),
 		CU_TEST_INFO_NULL,
 	};

@@ -190,6 +190,17 @@ static void what_was_kept_is_listed_newest_first(void)
 		CU_ASSERT(!list[2].is_trash && list[2].size == 3 && list[2].id == 17);
 		CU_ASSERT(list[0].kept_ns > list[1].kept_ns && list[1].kept_ns > list[2].kept_ns);
 	}
+	for (size_t i = 0; i < count; i++) {
+		char shown[NAME_MAX + 1], entry[NAME_MAX + 1];
+		int r;
+
+		CU_ASSERT_EQUAL(jp_kept_shown_name(list[i].entry, shown), 0);
+		CHECK(strstr(shown, list[i].version) == shown + strlen("20261123T162201Z."), "%s",
+		      shown);
+		r = jp_kept_find_shown(history, 17, shown, entry);
+		CHECK(r == (list[i].is_trash ? -ENOENT : 0), "%s: %d", shown, r);
+		CU_ASSERT(r < 0 || strcmp(entry, list[i].entry) == 0);
+	}
 	CU_ASSERT_EQUAL(jp_kept_read_all(history, trash, &all, &count), 0);
 	CU_ASSERT_EQUAL(count, 4);
 	CU_ASSERT(count == 4 && all[0].id == 9 && all[3].id == 17);
