@@ -23,14 +23,14 @@
 #define JP_VERSION_TEXT_BYTES 32
 
 struct jp_kept {
-	uint64_t id; /* the conversation's; 0: of none */
+	uint64_t id;              /* the conversation's; 0: of none */
+	int64_t kept_ns;          /* since the epoch: when it was put there */
+	uint64_t size;            /* of all regular files in it */
+	size_t file;              /* where in `entry` its own name begins */
+	char entry[NAME_MAX + 1]; /* its name in `<id>/` of the history or the trash */
+	char version[JP_VERSION_BYTES];
 	bool is_trash;
 	bool is_directory;
-	char entry[NAME_MAX + 1]; /* its name in `<id>/` of the history or the trash */
-	size_t file;              /* where in `entry` its own name begins */
-	char version[JP_VERSION_BYTES];
-	int64_t kept_ns; /* since the epoch: when it was put there */
-	uint64_t size;   /* of all regular files in it */
 };
 
 /* The name that it had in its conversation ('%' for '/'), or its conversation's directory name.

@@ -110,7 +110,8 @@ static void excerpts_are_one_short_line(void)
 		{"{\"type\": 1, \"content\": 2}", ""},
 		{"{}", ""},
 	};
-	char many[1024] = "[{\"content\": \"";
+	char many[1024];
+	size_t used;
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		char text[256];
@@ -123,9 +124,10 @@ static void excerpts_are_one_short_line(void)
 		CHECK(events.count == 1 && strcmp(events.items[0].excerpt, rows[i].expected) == 0,
 		      "%s: %s", rows[i].event, events.count == 1 ? events.items[0].excerpt : "");
 	}
+	used = (size_t)snprintf(many, sizeof(many), "[{\"content\": \"");
 	for (int i = 0; i < 200; i++)
-		strcat(many, "\u00e4");
-	strcat(many, "\"}]");
+		used += (size_t)snprintf(many + used, sizeof(many) - used, "\u00e4");
+	(void)snprintf(many + used, sizeof(many) - used, "\"}]");
 	{
 		cleanup_close int fd = jp_test_file(many, strlen(many));
 		cleanup_events struct jp_events events = {0};

@@ -112,25 +112,24 @@ static void limits_are_read(void)
 {
 	static const struct {
 		const char *text;
-		int age_r;
 		int64_t days;
-		int size_r;
 		uint64_t bytes;
+		int age_r, size_r;
 	} rows[] = {
 		{"0", 0, 0, 0, 0},
-		{"90", 0, 90, 0, 90},
-		{"90d", 0, 90, -EINVAL, 0},
-		{"12w", 0, 84, -EINVAL, 0},
-		{"1K", -EINVAL, 0, 0, 1024},
-		{"2G", -EINVAL, 0, 0, UINT64_C(2) << 30},
-		{"", -EINVAL, 0, -EINVAL, 0},
-		{"-1", -EINVAL, 0, -EINVAL, 0},
-		{" 1", -EINVAL, 0, -EINVAL, 0},
-		{"1dd", -EINVAL, 0, -EINVAL, 0},
-		{"1.5G", -EINVAL, 0, -EINVAL, 0},
-		{"99999999999999999999", -ERANGE, 0, -ERANGE, 0},
-		{"999999999w", -ERANGE, 0, -EINVAL, 0},
-		{"99999999999T", -EINVAL, 0, -ERANGE, 0},
+		{"90", 90, 90, 0, 0},
+		{"90d", 90, 0, 0, -EINVAL},
+		{"12w", 84, 0, 0, -EINVAL},
+		{"1K", 0, 1024, -EINVAL, 0},
+		{"2G", 0, UINT64_C(2) << 30, -EINVAL, 0},
+		{"", 0, 0, -EINVAL, -EINVAL},
+		{"-1", 0, 0, -EINVAL, -EINVAL},
+		{" 1", 0, 0, -EINVAL, -EINVAL},
+		{"1dd", 0, 0, -EINVAL, -EINVAL},
+		{"1.5G", 0, 0, -EINVAL, -EINVAL},
+		{"99999999999999999999", 0, 0, -ERANGE, -ERANGE},
+		{"999999999w", 0, 0, -ERANGE, -EINVAL},
+		{"99999999999T", 0, 0, -EINVAL, -ERANGE},
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
