@@ -2,7 +2,8 @@
  * Versions and files that something else took the place of.
  *
  *     <silo>/jpfs/history/<conversation id>/<UTC time>.<file>   versions of managed files
- *     <silo>/jpfs/trash/<conversation id>/<UTC time>.<name>     removed files and directories
+ *     <silo>/jpfs/trash/<conversation id>/<UTC time>.<name>     removed files and directories; an
+ *                                                               archived one: .archive%<name>
  *
  * The time, to the nanosecond, is when it was put there, so names sort by age. Things are moved in
  * by rename where that is possible and never changed afterwards.

@@ -330,7 +330,7 @@ int jpfs_local_rmdir(struct jpfs_view *view, struct jpfs_object *place, const ch
 		parent = jpfs_open_parent(view->silo->conversations_fd, path, &directory);
 		r = parent < 0 ? parent
 			       : jp_keep_move(view->silo->trash_fd, conversation->id, parent,
-					      directory, directory);
+					      directory, path);
 		jp_dir_index_expire(view->durable_index);
 	}
 	if (r < 0 && r != -ENOENT)

@@ -149,6 +149,10 @@ static int set_attributes(struct jpfs_view *view, struct jpfs_object *object,
 	case JPFS_LOCAL:
 	case JPFS_LOCAL_ARCHIVE:
 		return -EPERM;
+	case JPFS_HISTORY:
+	case JPFS_KEPT_OF:
+	case JPFS_KEPT:
+		return -EROFS;
 	}
 	return fd < 0 ? fd : set_real(fd, attr, to_set);
 }

@@ -4,6 +4,7 @@
  * A listing is made once, when the directory is opened, so that its order is the same until it is
  * closed, whatever happens in between.
  */
+#include "fs/kept.h"
 #include "fs/ops.h"
 #include "include/jpfs.h"
 
@@ -29,17 +30,23 @@ static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_
 	case JPFS_OUTSIDER:
 		return jpfs_outside_list(view, object, listing);
 	case JPFS_CONTROL:
-		r = jpfs_listing_add(listing, JPFS_LOCAL_NAME, view->local.serial, S_IFDIR);
+		r = jpfs_listing_add(listing, JPFS_HISTORY_NAME, view->history.serial, S_IFDIR);
+		if (r == 0)
+			r = jpfs_listing_add(listing, JPFS_LOCAL_NAME, view->local.serial, S_IFDIR);
 		return r < 0 ? r
 			     : jpfs_listing_add(listing, JPFS_STATUS_NAME, view->status.serial,
 						S_IFREG);
 	case JPFS_LOCAL:
 	case JPFS_LOCAL_ARCHIVE:
 		return jpfs_local_list(view, object, listing);
+	case JPFS_HISTORY:
+	case JPFS_KEPT_OF:
+		return jpfs_kept_list(view, object, listing);
 	case JPFS_CONVERSATION:
 		return jpfs_conversation_list(jpfs_as_conversation(object), "", listing);
 	case JPFS_ENTRY:
 		break;
+	case JPFS_KEPT:
 	case JPFS_STATUS:
 		return -ENOTDIR;
 	}

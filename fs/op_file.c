@@ -1,6 +1,7 @@
 /* Files and their bytes: CREATE, OPEN, READ, WRITE, FLUSH, RELEASE, FSYNC, FALLOCATE, LSEEK. */
 #include "core/base/io.h"
 #include "core/base/sys.h"
+#include "fs/kept.h"
 #include "fs/ops.h"
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@ struct handle {
 	struct jpfs_handle handle;  /* first: one pointer serves for both */
 	struct jpfs_object *object; /* a reference */
 	bool can_write;
+	int fd;     /* JPFS_KEPT: owned; it may be pruned meanwhile */
 	char *text; /* JPFS_STATUS: what was true when it was opened */
 	size_t size;
 };
@@ -25,6 +27,7 @@ static void destroy_file(struct jpfs_handle *base)
 	else if (handle->object->kind == JPFS_OUTSIDER)
 		jpfs_outside_release(base->connection->view, jpfs_as_outsider(handle->object));
 	jpfs_object_unref(handle->object);
+	jp_closep(&handle->fd);
 	free(handle->text);
 	free(handle);
 }
@@ -39,6 +42,7 @@ static int open_object(struct jpfs_connection *connection, struct jpfs_object *o
 	if (handle == NULL)
 		return -ENOMEM;
 	handle->can_write = (flags & O_ACCMODE) != O_RDONLY;
+	handle->fd = -EBADF;
 	if (object->kind == JPFS_ENTRY)
 		r = jpfs_entry_open(jpfs_as_entry(object), handle->can_write);
 	else if (object->kind == JPFS_OUTSIDER)
@@ -46,6 +50,8 @@ static int open_object(struct jpfs_connection *connection, struct jpfs_object *o
 	else if (object->kind == JPFS_STATUS)
 		r = handle->can_write ? -EACCES
 				      : jpfs_status_text(view, &handle->text, &handle->size);
+	else if (object->kind == JPFS_KEPT)
+		r = handle->fd = handle->can_write ? -EROFS : jpfs_kept_open(object);
 	if (r < 0) {
 		free(handle);
 		return r;
@@ -85,6 +91,8 @@ static int create_outside(struct jpfs_view *view, struct jpfs_object *parent, co
 {
 	int r;
 
+	if (jpfs_is_kept(parent))
+		return -EROFS;
 	if (parent->kind == JPFS_CONTROL || parent->kind == JPFS_STATUS ||
 	    jpfs_is_local_place(parent))
 		return -EPERM;
@@ -203,9 +211,12 @@ static int get_bytes(struct jpfs_view *view, struct jpfs_object *object, struct 
 			ret->fd = ret->content->fd;
 		return r;
 	}
-	if (object->kind != JPFS_OUTSIDER)
+	if (object->kind == JPFS_KEPT)
+		ret->fd = jpfs_kept_open(object);
+	else if (object->kind == JPFS_OUTSIDER)
+		ret->fd = jpfs_outside_fd(view, jpfs_as_outsider(object), O_RDWR | O_NONBLOCK);
+	else
 		return -EBADF;
-	ret->fd = jpfs_outside_fd(view, jpfs_as_outsider(object), O_RDWR | O_NONBLOCK);
 	ret->is_own = true;
 	return ret->fd < 0 ? ret->fd : 0;
 }
@@ -225,7 +236,8 @@ static ssize_t read_bytes(struct jpfs_view *view, struct handle *handle, char *b
 		memcpy(buffer, handle->text + offset, got);
 		return (ssize_t)got;
 	}
-	r = get_bytes(view, handle->object, &bytes);
+	bytes.fd = handle->fd;
+	r = handle->fd >= 0 ? 0 : get_bytes(view, handle->object, &bytes);
 	if (r < 0)
 		return r;
 	/* A short answer means the end of the file to the kernel. */
@@ -316,7 +328,7 @@ static int sync_bytes(struct jpfs_view *view, struct jpfs_object *object)
 
 	if (object->kind == JPFS_ENTRY)
 		return jpfs_entry_fsync(jpfs_as_entry(object));
-	if (object->kind == JPFS_STATUS)
+	if (object->kind == JPFS_STATUS || object->kind == JPFS_KEPT)
 		return 0;
 	r = get_bytes(view, object, &bytes);
 	return r == 0 && jp_sys->fsync(bytes.fd) < 0 ? -errno : r;

@@ -1,4 +1,5 @@
 /* Finding names: LOOKUP and FORGET. */
+#include "fs/kept.h"
 #include "fs/ops.h"
 #include "include/jpfs.h"
 
@@ -36,13 +37,21 @@ static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char
 			*ret = jpfs_object_ref(&view->local);
 			return 0;
 		}
+		if (strcmp(name, JPFS_HISTORY_NAME) == 0) {
+			*ret = jpfs_object_ref(&view->history);
+			return 0;
+		}
 		if (strcmp(name, JPFS_STATUS_NAME) != 0)
 			return -ENOENT;
 		*ret = jpfs_object_ref(&view->status);
 		return 0;
+	case JPFS_HISTORY:
+	case JPFS_KEPT_OF:
+		return jpfs_kept_lookup(view, parent, name, ret);
 	case JPFS_CONVERSATION:
 	case JPFS_ENTRY:
 		break;
+	case JPFS_KEPT:
 	case JPFS_STATUS:
 		return -ENOTDIR;
 	}

@@ -1,5 +1,6 @@
 /* Making, removing and renaming: MKNOD, MKDIR, SYMLINK, LINK, UNLINK, RMDIR, RENAME. */
 #include "core/conversation_id.h"
+#include "fs/kept.h"
 #include "fs/ops.h"
 #include "include/jpfs.h"
 
@@ -9,6 +10,8 @@
 /* Whether a name may be made in a directory that is no conversation's inside. */
 static int check_outside_name(struct jpfs_view *view, struct jpfs_object *parent, const char *name)
 {
+	if (jpfs_is_kept(parent))
+		return -EROFS;
 	if (parent->kind == JPFS_CONTROL || parent->kind == JPFS_STATUS ||
 	    jpfs_is_local_place(parent))
 		return -EPERM;
@@ -158,6 +161,8 @@ static int remove_file(struct jpfs_view *view, struct jpfs_object *parent, const
 	}
 	if (r != -ENOENT)
 		return r;
+	if (jpfs_is_kept(parent))
+		return -EROFS;
 	if (parent->kind == JPFS_CONTROL || jpfs_is_local_place(parent))
 		return -EPERM;
 	if (jpfs_is_partition(parent)) {
@@ -204,8 +209,9 @@ static int remove_directory(struct jpfs_view *view, struct jpfs_object *parent, 
 	}
 	if (r != -ENOENT)
 		return r;
-	return parent->kind == JPFS_CONTROL ? -EPERM
-					    : jpfs_outside_unlink(view, parent, name, true);
+	return jpfs_is_kept(parent)           ? -EROFS
+	       : parent->kind == JPFS_CONTROL ? -EPERM
+					      : jpfs_outside_unlink(view, parent, name, true);
 }
 
 void jpfs_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -248,6 +254,8 @@ static int rename_name(struct jpfs_view *view, struct jpfs_object *parent, const
 		return inside;
 	if (new_inside < 0 && new_inside != -ENOENT)
 		return new_inside;
+	if (jpfs_is_kept(parent) || jpfs_is_kept(new_parent))
+		return -EROFS;
 	if (parent->kind == JPFS_CONTROL || new_parent->kind == JPFS_CONTROL)
 		return -EPERM;
 	if (inside == 0 && new_inside == 0 && from.conversation == to.conversation)

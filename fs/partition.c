@@ -377,6 +377,9 @@ int jpfs_partition_rmdir(struct jpfs_view *view, struct jpfs_object *parent, con
 	case JPFS_STATUS:
 	case JPFS_LOCAL:
 	case JPFS_LOCAL_ARCHIVE:
+	case JPFS_HISTORY:
+	case JPFS_KEPT_OF:
+	case JPFS_KEPT:
 	case JPFS_ENTRY:
 		break;
 	}

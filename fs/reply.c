@@ -6,6 +6,7 @@
  */
 #include "core/base/io.h"
 #include "fs/log.h"
+#include "fs/kept.h"
 #include "fs/ops.h"
 
 #include <stdio.h>
@@ -138,8 +139,14 @@ int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object, struct 
 		return jpfs_entry_stat_locked(entry, ret);
 	}
 	case JPFS_CONTROL:
+	case JPFS_HISTORY:
 		stat_synthetic(view, object, S_IFDIR | 0555, ret);
 		return 0;
+	case JPFS_KEPT_OF:
+	case JPFS_KEPT:
+		stat_synthetic(view, object,
+			       object->kind == JPFS_KEPT ? S_IFREG | 0444 : S_IFDIR | 0555, ret);
+		return jpfs_kept_stat(object, ret);
 	case JPFS_LOCAL:
 	case JPFS_LOCAL_ARCHIVE:
 		stat_synthetic(view, object, S_IFDIR | 0700, ret);

@@ -6,6 +6,7 @@
  * stranger does to it (another mount namespace, a vanished disk) is noticed when the mount is made
  * again, and never taken for a removal.
  */
+#include "fs/kept.h"
 #include "fs/view.h"
 
 #include "core/base/io.h"
@@ -119,8 +120,13 @@ void jpfs_object_unref(struct jpfs_object *object)
 	case JPFS_OUTSIDER:
 		jpfs_outside_forget((struct jpfs_outsider *)object);
 		break;
+	case JPFS_KEPT_OF:
+	case JPFS_KEPT:
+		jpfs_kept_forget((struct jpfs_kept *)object);
+		break;
 	case JPFS_ROOT:
 	case JPFS_ARCHIVE:
+	case JPFS_HISTORY:
 	case JPFS_CONTROL:
 	case JPFS_STATUS:
 	case JPFS_LOCAL:
@@ -306,6 +312,7 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 	jpfs_object_init(view, &view->status, JPFS_STATUS);
 	jpfs_object_init(view, &view->local, JPFS_LOCAL);
 	jpfs_object_init(view, &view->local_archive, JPFS_LOCAL_ARCHIVE);
+	jpfs_object_init(view, &view->history, JPFS_HISTORY);
 	r = jp_dir_index_new(silo->conversations_fd, &view->durable_index);
 	if (r == 0 && !read_only)
 		r = jp_staging_open(silo, &view->staging);

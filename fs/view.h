@@ -57,6 +57,9 @@ enum jpfs_kind {
 	JPFS_STATUS,        /* .jpfs/status.json */
 	JPFS_LOCAL,         /* .jpfs/local */
 	JPFS_LOCAL_ARCHIVE, /* .jpfs/local/.archive */
+	JPFS_HISTORY,       /* .jpfs/history */
+	JPFS_KEPT_OF,       /* a conversation's directory in it */
+	JPFS_KEPT,          /* a version in that */
 	JPFS_CONVERSATION,  /* a conversation's directory */
 	JPFS_ENTRY,         /* anything in one */
 	JPFS_OUTSIDER,      /* anything that is no conversation: passed through */
@@ -226,9 +229,10 @@ struct jpfs_view {
 	size_t conversation_count;
 	void *locals;                /* tree by ID: what was looked at in .jpfs/local; references */
 	void *outsiders;             /* tree by parent and name; no references */
+	void *kept;                  /* tree by ID and entry: fs/kept.c; no references */
 	struct jpfs_failure failure; /* the last one; when[0] is NUL if there was none */
 	atomic_uint_least64_t next_serial, next_temporary;
-	struct jpfs_object root, archive, control, status, local, local_archive;
+	struct jpfs_object root, archive, control, status, local, local_archive, history;
 	struct jpfs_work *work;
 };
 

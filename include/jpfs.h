@@ -22,6 +22,8 @@ enum jpfs_exit {
 #define JPFS_STATUS_NAME "status.json"
 /* In it: the conversations of the store that this worktree does not have. */
 #define JPFS_LOCAL_NAME "local"
+/* In it: the versions that are kept, one directory for each conversation. */
+#define JPFS_HISTORY_NAME "history"
 
 /* Extended attributes of a conversation directory. */
 #define JPFS_XATTR_ID "user.jpfs.id" /* decimal digits */

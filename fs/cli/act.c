@@ -134,6 +134,27 @@ static int settle(struct jpfs_view *view, uint64_t id)
 	return r;
 }
 
+static int sync_sides(struct jpfs_offline *offline, struct jpfs_site *site)
+{
+	int r = jp_base_sync(offline->view.base);
+
+	return syncfs(offline->workspace_fd) < 0 || syncfs(site->silo.fd) < 0 ? -errno : r;
+}
+
+int jpfs_site_with_engine(struct jpfs_site *site, uint64_t id,
+			  int (*work)(struct jpfs_view *view, void *context), void *context,
+			  struct jp_error *error)
+{
+	cleanup_offline struct jpfs_offline offline = {0};
+	int r = jpfs_offline_open(&site->workspace, &site->silo, false, &offline, error);
+
+	if (r == 0)
+		r = work(&offline.view, context);
+	if (r == 0)
+		r = settle(&offline.view, id);
+	return r == 0 ? sync_sides(&offline, site) : r;
+}
+
 static int act_offline(const struct jpfs_action *action, struct jpfs_site *site,
 		       const struct jpfs_picked *picked, size_t count)
 {
@@ -152,9 +173,7 @@ static int act_offline(const struct jpfs_action *action, struct jpfs_site *site,
 		r = tell(action, &picked[i], r, &error);
 		exit_code = exit_code == JPFS_EXIT_DONE ? r : exit_code;
 	}
-	r = jp_base_sync(offline.view.base);
-	if (syncfs(offline.workspace_fd) < 0 || syncfs(site->silo.fd) < 0)
-		r = -errno;
+	r = sync_sides(&offline, site);
 	if (r < 0) {
 		jp_error_set(&error, r, "%s: %s", site->workspace.root_path, strerrordesc_np(-r));
 		return jpfs_fail(r, &error);
@@ -183,8 +202,7 @@ static int act_mounted(const struct jpfs_action *action, const struct jpfs_site 
 	return exit_code;
 }
 
-/* What there is to choose from. */
-static int read_choice(const struct jpfs_site *site, struct jpfs_choice *ret)
+int jpfs_site_choose(const struct jpfs_site *site, struct jpfs_choice *ret_choice)
 {
 	cleanup_close int fd = -EBADF;
 
@@ -192,7 +210,8 @@ static int read_choice(const struct jpfs_site *site, struct jpfs_choice *ret)
 		fd = jp_workspace_open_conversations(&site->workspace, false, NULL);
 	else if (!site->is_empty)
 		fd = openat(AT_FDCWD, site->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return jpfs_choice_read(site->silo.conversations_fd, fd, ret);
+	return jpfs_choice_read(site->has_silo ? site->silo.conversations_fd : -EBADF, fd,
+				ret_choice);
 }
 
 static int act_on(const struct jpfs_action *action, struct jpfs_site *site, char **names,
@@ -201,7 +220,7 @@ static int act_on(const struct jpfs_action *action, struct jpfs_site *site, char
 	cleanup_free struct jpfs_picked *picked = calloc(count, sizeof(*picked));
 	cleanup_choice struct jpfs_choice choice = {0};
 	struct jp_error error = {0};
-	int r = picked == NULL ? -ENOMEM : read_choice(site, &choice);
+	int r = picked == NULL ? -ENOMEM : jpfs_site_choose(site, &choice);
 
 	/* All of them first: a wrong name changes nothing. */
 	for (size_t i = 0; i < count && r == 0; i++)

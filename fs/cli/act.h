@@ -41,5 +41,16 @@ must_check int jpfs_site_open(const char *directory, bool make, struct jpfs_site
 void jpfs_site_release(struct jpfs_site *site);
 #define cleanup_site __attribute__((cleanup(jpfs_site_release)))
 
+/* Which conversations there are to choose from. */
+must_check int jpfs_site_choose(const struct jpfs_site *site, struct jpfs_choice *ret_choice);
+
+/*
+ * Without a mount: let the engine do something, then bring one conversation to rest on both sides,
+ * and all of it to disk. `error` says what failed.
+ */
+must_check int jpfs_site_with_engine(struct jpfs_site *site, uint64_t id,
+				     int (*work)(struct jpfs_view *view, void *context),
+				     void *context, struct jp_error *error);
+
 /* Wait until a daemon has everything on disk. 0 or an exit code. */
 must_check int jpfs_site_sync(const struct jpfs_site *site);

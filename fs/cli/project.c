@@ -2,8 +2,9 @@
  * `jpfs project` and `jpfs unproject`: whether this worktree has a conversation. The durable copy
  * stays in either case.
  */
+#include "fs/cli/project.h"
+
 #include "core/base/sys.h"
-#include "fs/cli/act.h"
 #include "fs/cli/command.h"
 #include "include/jpfs.h"
 
@@ -64,7 +65,7 @@ static int explain_unproject(int r, struct jp_error *error)
 	return r;
 }
 
-static int unproject_mounted(int root_fd, const struct jpfs_picked *picked, struct jp_error *error)
+int jpfs_unproject_mounted(int root_fd, const struct jpfs_picked *picked, struct jp_error *error)
 {
 	char from[PATH_MAX], to[PATH_MAX];
 
@@ -77,8 +78,8 @@ static int unproject_mounted(int root_fd, const struct jpfs_picked *picked, stru
 		       : 0;
 }
 
-static int unproject_offline(struct jpfs_view *view, const struct jpfs_picked *picked,
-			     struct jp_error *error)
+int jpfs_unproject_offline(struct jpfs_view *view, const struct jpfs_picked *picked,
+			   struct jp_error *error)
 {
 	struct jpfs_conversation *conversation = jpfs_view_find(view, picked->id);
 	int r;
@@ -108,8 +109,8 @@ int jpfs_command_unproject(int argc, char **argv)
 	static const struct jpfs_action action = {
 		.name = "unproject",
 		.done = "taken out",
-		.mounted = unproject_mounted,
-		.offline = unproject_offline,
+		.mounted = jpfs_unproject_mounted,
+		.offline = jpfs_unproject_offline,
 	};
 
 	return jpfs_act(&action, argc, argv);

@@ -335,6 +335,29 @@ void jpfs_table_print(const struct jpfs_table *table, FILE *to, size_t columns, 
 	(void)uselocale(before);
 }
 
+void jpfs_print_clean(char *text, size_t size, FILE *to)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == '\0')
+			text[i] = '?';
+	}
+	if (!jp_utf8_is_valid(text, size)) {
+		for (size_t i = 0; i < size; i++) {
+			if ((unsigned char)text[i] >= 0x80)
+				text[i] = '?';
+		}
+	}
+	for (size_t i = 0, step; i < size; i += step) {
+		uint32_t code;
+
+		step = jp_utf8_next(text + i, size - i, &code);
+		if (is_control(code) && code != '\n' && code != '\t')
+			(void)fputc('?', to); /* main() looks at stdout when all is done */
+		else
+			(void)fwrite(text + i, 1, step, to);
+	}
+}
+
 size_t jpfs_terminal_columns(void)
 {
 	const char *said = getenv("COLUMNS");

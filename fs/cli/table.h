@@ -51,6 +51,10 @@ must_check int jpfs_table_add(struct jpfs_table *table, const char *text, enum j
  */
 void jpfs_table_print(const struct jpfs_table *table, FILE *to, size_t columns, bool has_colour);
 
+/* Print text of any bytes to a terminal: what it would obey instead of showing it, and what is no
+ * text, as '?'. Tabs and line ends stay. `text` is changed on the way. */
+void jpfs_print_clean(char *text, size_t size, FILE *to);
+
 /* How wide the terminal on stdout is; 0 when stdout is none. */
 size_t jpfs_terminal_columns(void);
 

@@ -231,9 +231,9 @@ static void help_fits_a_terminal(void)
 	     "    fail \"$* is too large\"; }\n"
 	     "fits \"$J\" --help; cp ../t/help ../t/all; fits \"$J\" -h; fits \"$J\" help\n"
 	     "cmp ../t/help ../t/all\n"
-	     "for c in mount umount status ls allow help; do\n"
+	     "for c in mount umount status ls allow help history diff show restore rm gc; do\n"
 	     "  fits \"$J\" $c --help; cp ../t/help ../t/one; grep -q \"jpfs $c\" ../t/one\n"
-	     "  grep -q \"^  $c \" ../t/all; fits \"$J\" help $c; cmp ../t/help ../t/one; done\n"
+	     "  grep -qw -- \"$c\" ../t/all; fits \"$J\" help $c; cmp ../t/help ../t/one; done\n"
 	     "\"$J\" --version | grep -qx 'jpfs [0-9.]*'; [ ! -e ../data ]\n"
 	     "got=0; \"$J\" --version > /dev/full 2>../t/err || got=$?; [ $got = 1 ]");
 }
