@@ -70,6 +70,22 @@ static void forget_staged(struct jpfs_entry *entry)
 	entry->is_shared = false;
 }
 
+/* It is whole, as its writer meant it: from now on a daemon that dies does not take it along. What
+ * commit.c would take is marked, and nothing else. */
+static void mark_staged(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	bool is_draft = entry->managed != JP_UNMANAGED &&
+			((conversation->drafts | conversation->removed_drafts) &
+			 (1U << entry->managed)) != 0;
+
+	/* Without the mark it is kept aside by a recovery, and not made current. */
+	jp_ignore(jp_staging_mark(&conversation->view->staging, entry->staged_name,
+				  entry->is_exclusive || is_draft ? JP_STAGED_RESTORED
+								  : JP_STAGED_WRITTEN,
+				  conversation->id, entry->path));
+}
+
 int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
@@ -107,6 +123,8 @@ int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content)
 	forget_staged(entry);
 	entry->staged_name = TAKE_PTR(name);
 	entry->home = JPFS_STAGED;
+	if (entry->ended_ms != 0 && entry->is_dirty)
+		mark_staged(entry);
 	jpfs_content_unrefp(&entry->content);
 	if (entry->opens > 0 || !entry->is_linked)
 		entry->content = TAKE_PTR(content);
@@ -120,6 +138,8 @@ void jpfs_entry_ended_locked(struct jpfs_entry *entry)
 	if (!entry->is_dirty)
 		return;
 	entry->ended_ms = jpfs_now_ms();
+	if (entry->staged_name != NULL)
+		mark_staged(entry);
 	jpfs_work_add(entry->conversation,
 		      jp_name_is_temporary(entry->path) ? TEMPORARY_MS + 10 : 0);
 }
@@ -231,6 +251,9 @@ static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs
 {
 	int r = jpfs_entry_stage_locked(entry, keep_content);
 
+	if (r == 0)
+		r = jp_staging_unmark(&entry->conversation->view->staging, entry->staged_name,
+				      entry->conversation->id, entry->path);
 	if (r == 0)
 		r = jpfs_entry_content_locked(entry, ret);
 	if (r < 0)

@@ -36,6 +36,7 @@
 #include "core/base/cleanup.h"
 #include "core/base_record.h"
 #include "core/dir_index.h"
+#include "core/leftovers.h"
 #include "core/managed.h"
 #include "core/reconcile.h"
 #include "core/silo.h"
@@ -215,6 +216,7 @@ struct jpfs_view {
 	mode_t umask;      /* of whoever mounted, for directories that nobody asked for by mode */
 	atomic_bool import_all; /* first use of the workspace ID */
 	struct timespec started;
+	struct jp_recovered recovered; /* when it was opened; immutable from then on */
 	pthread_rwlock_t outside_lock;
 	pthread_mutex_t names;
 	pthread_mutex_t follow;
@@ -563,6 +565,11 @@ void jpfs_work_stop(struct jpfs_view *view);
 /* No request is served any more: nobody can add to it. */
 void jpfs_work_free(struct jpfs_view *view);
 void jpfs_work_count(struct jpfs_view *view, unsigned *ret_commits, unsigned *ret_projections);
+
+/* ---- recover.c: what killed daemons have left ---- */
+
+/* Bring it to where it belongs; view->recovered tells. A failure is noted and changes nothing else. */
+void jpfs_recover(struct jpfs_view *view);
 
 /* ---- outside.c: what is no conversation passes through ---- */
 
