@@ -38,6 +38,11 @@ enum jp_recovery jp_recover_decide(const struct jp_recover_facts *facts)
 
 		return is_nothing ? JP_RECOVER_DROP : JP_RECOVER_TRASH;
 	}
+	/* Somebody closed it, and somebody else may have been writing. */
+	if (facts->state == JP_STAGED_FLUSHED)
+		return facts->is_contained ? JP_RECOVER_DROP
+		       : facts->is_managed ? JP_RECOVER_KEEP
+					   : JP_RECOVER_TRASH;
 	if (facts->is_managed)
 		return decide_managed(facts);
 	if (facts->is_temporary || !facts->has_conversation)

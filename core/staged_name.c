@@ -7,8 +7,8 @@
 
 bool jp_staged_is_marked(const char *name)
 {
-	static const char letters[] = {JP_STAGED_WRITTEN, JP_STAGED_RESTORED, JP_STAGED_COPY,
-				       JP_STAGED_PIN};
+	static const char letters[] = {JP_STAGED_FLUSHED, JP_STAGED_WRITTEN, JP_STAGED_RESTORED,
+				       JP_STAGED_COPY, JP_STAGED_PIN};
 
 	return memchr(letters, name[0], sizeof(letters)) != NULL;
 }

@@ -9,6 +9,7 @@
 
 enum jp_staged_state {
 	JP_STAGED_OPEN,           /* not closed by its writer yet: it is never a version */
+	JP_STAGED_FLUSHED = 'f',  /* close(2) was called, perhaps not on its last descriptor */
 	JP_STAGED_WRITTEN = 'w',  /* closed: to be committed */
 	JP_STAGED_RESTORED = 'g', /* the same, made as git makes files, or in a draft's place */
 	JP_STAGED_COPY = 'c',     /* a copy of what is elsewhere as well */

@@ -70,19 +70,21 @@ static void forget_staged(struct jpfs_entry *entry)
 	entry->is_shared = false;
 }
 
-/* It is whole, as its writer meant it: from now on a daemon that dies does not take it along. What
- * commit.c would take is marked, and nothing else. */
-static void mark_staged(struct jpfs_entry *entry)
+/* Say in staging how far it is, for a daemon that comes after one that was killed. Without the mark
+ * (no room for a name) it is kept aside by a recovery, and not made current. */
+static void mark_staged(struct jpfs_entry *entry, bool has_ended)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	bool is_draft = entry->managed != JP_UNMANAGED &&
 			((conversation->drafts | conversation->removed_drafts) &
 			 (1U << entry->managed)) != 0;
 
-	/* Without the mark it is kept aside by a recovery, and not made current. */
+	if (entry->staged_name == NULL)
+		return;
 	jp_ignore(jp_staging_mark(&conversation->view->staging, entry->staged_name,
-				  entry->is_exclusive || is_draft ? JP_STAGED_RESTORED
-								  : JP_STAGED_WRITTEN,
+				  !has_ended                        ? JP_STAGED_FLUSHED
+				  : entry->is_exclusive || is_draft ? JP_STAGED_RESTORED
+								    : JP_STAGED_WRITTEN,
 				  conversation->id, entry->path));
 }
 
@@ -124,7 +126,7 @@ int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content)
 	entry->staged_name = TAKE_PTR(name);
 	entry->home = JPFS_STAGED;
 	if (entry->ended_ms != 0 && entry->is_dirty)
-		mark_staged(entry);
+		mark_staged(entry, true);
 	jpfs_content_unrefp(&entry->content);
 	if (entry->opens > 0 || !entry->is_linked)
 		entry->content = TAKE_PTR(content);
@@ -138,8 +140,7 @@ void jpfs_entry_ended_locked(struct jpfs_entry *entry)
 	if (!entry->is_dirty)
 		return;
 	entry->ended_ms = jpfs_now_ms();
-	if (entry->staged_name != NULL)
-		mark_staged(entry);
+	mark_staged(entry, true);
 	jpfs_work_add(entry->conversation,
 		      jp_name_is_temporary(entry->path) ? TEMPORARY_MS + 10 : 0);
 }
@@ -242,8 +243,8 @@ void jpfs_entry_flush(struct jpfs_entry *entry)
 	/* Whether this was the last descriptor, RELEASE tells (a shell closes the first of two at
 	 * once). But if nothing has changed, that is seen before close(2) returns. */
 	if (entry->writers <= 1 && entry->home == JPFS_STAGED && entry->is_dirty &&
-	    entry->ended_ms == 0)
-		(void)drop_if_same(entry);
+	    entry->ended_ms == 0 && !drop_if_same(entry))
+		mark_staged(entry, false);
 }
 
 /* Stage, and say that the bytes are about to change. */

@@ -107,6 +107,19 @@ static void what_was_replaced_is_kept_and_never_current(void)
 	}
 }
 
+static void what_one_of_its_writers_closed_is_kept(void)
+{
+	struct jp_recover_facts facts = closed(JP_STAGED_FLUSHED);
+
+	facts.contains = true;
+	CU_ASSERT_EQUAL(jp_recover_decide(&facts), JP_RECOVER_KEEP);
+	facts.contains = false;
+	facts.is_contained = true;
+	CU_ASSERT_EQUAL(jp_recover_decide(&facts), JP_RECOVER_DROP);
+	facts.is_managed = facts.is_contained = false;
+	CU_ASSERT_EQUAL(jp_recover_decide(&facts), JP_RECOVER_TRASH);
+}
+
 static void what_jp_would_reject_is_kept(void)
 {
 	struct jp_recover_facts facts = closed(JP_STAGED_WRITTEN);
@@ -202,6 +215,7 @@ int main(void)
 		TEST(what_git_put_back_takes_no_turn_away),
 		TEST(what_was_half_received_is_never_current),
 		TEST(what_was_replaced_is_kept_and_never_current),
+		TEST(what_one_of_its_writers_closed_is_kept),
 		TEST(what_jp_would_reject_is_kept),
 		TEST(what_is_elsewhere_as_well_goes),
 		TEST(other_files_become_current_or_go_to_the_trash),
