@@ -8,6 +8,7 @@
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
+#include "core/validity.h"
 #include "fs/log.h"
 #include "fs/view.h"
 
@@ -242,16 +243,39 @@ void jpfs_entry_flush(struct jpfs_entry *entry)
 
 	/* Whether this was the last descriptor, RELEASE tells (a shell closes the first of two at
 	 * once). But if nothing has changed, that is seen before close(2) returns. */
-	if (entry->writers <= 1 && entry->home == JPFS_STAGED && entry->is_dirty &&
-	    entry->ended_ms == 0 && !drop_if_same(entry))
-		mark_staged(entry, false);
+	if (entry->home != JPFS_STAGED || !entry->is_dirty || entry->ended_ms != 0 ||
+	    (entry->writers <= 1 && drop_if_same(entry)))
+		return;
+	mark_staged(entry, false);
+}
+
+/* A version that was synced, and could not be committed at once (its durable copy is on its way,
+ * say), is written over in place: it was promised to last. */
+static int keep_synced(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_view *view = conversation->view;
+	cleanup_content struct jpfs_content *content = NULL;
+	int r;
+
+	if (!entry->was_synced || !entry->is_dirty || entry->home != JPFS_STAGED ||
+	    entry->managed == JP_UNMANAGED)
+		return 0;
+	r = jpfs_entry_content_locked(entry, &content);
+	if (r == 0)
+		r = jp_validity_of_file(entry->managed, content->fd);
+	return r == 1 ? jpfs_keep_version(conversation, entry->managed, view->staging.fd,
+					  entry->staged_name)
+		      : r;
 }
 
 /* Stage, and say that the bytes are about to change. */
 static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs_content **ret)
 {
-	int r = jpfs_entry_stage_locked(entry, keep_content);
+	int r = keep_synced(entry);
 
+	if (r == 0)
+		r = jpfs_entry_stage_locked(entry, keep_content);
 	if (r == 0)
 		r = jp_staging_unmark(&entry->conversation->view->staging, entry->staged_name,
 				      entry->conversation->id, entry->path);

@@ -22,6 +22,7 @@ import argparse
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 
@@ -48,7 +49,6 @@ def bury(tree):
 
 def kill_while_mounting(tree, chooser):
     """Start it, and end it a moment later, wherever it is."""
-    import subprocess
     with open("%s/log-%s-%d" % (tree.world.base, tree.name, time.monotonic_ns()), "wb") as log:
         daemon = subprocess.Popen((tree.world.program, "mount", "-f", tree.root), cwd="/",
                                   env=tree.world.environment, stdin=subprocess.DEVNULL, stdout=log,
@@ -71,6 +71,7 @@ class Episode:
         self.world = World(options.program)
         self.load = Load(self.world, seed)
         self.book = self.load.book
+        self.valid_drafts = 0
         self.failure = None
 
     def run(self):
@@ -138,22 +139,28 @@ class Episode:
             raise Failure("in staging, for %d daemons: %s" % (len(self.load.trees), staged))
 
     def check_unmounted(self, tree):
-        """Both sides are one, and nothing of ours is in the worktree."""
+        """Both sides are one, drafts apart, and nothing of ours is in the worktree."""
+        for digits, found in conversations_in(tree.view).items():
+            for name in MANAGED:  # who looks at a conversation has it brought together
+                read(tree.path(found[0], name))
         drafts = tree.drafts()
         tree.umount()
         wrong = []
         for path, names, files in os.walk(tree.root + "/.jp"):
             wrong += ["left in the worktree: %s/%s" % (path, name) for name in names + files
-                      if name.startswith(TEMPORARY) or name.endswith(".json.tmp")]
+                      if name.startswith(TEMPORARY)]
         places, stored = self.book.look()
         for digits, found in conversations_in(tree.view).items():
             if len(found) != 1:
                 wrong.append("twice in %s: %s" % (tree.name, found))
-            for name in MANAGED if digits in places else ():
+            for name in MANAGED if digits in places and digits in self.load.ids else ():
                 data = read(tree.path(found[0], name))
-                if data is not None and is_valid(name, data) and digits in self.load.ids and \
-                        data != stored.get((digits, name)):
-                    wrong.append("%s: %s/%s differs from the store (drafts: %s)" % (tree.name, digits, name, drafts))
+                if data is None or data == stored.get((digits, name)):
+                    continue
+                if digits not in drafts:
+                    wrong.append("%s: %s/%s differs from the store" % (tree.name, digits, name))
+                elif is_valid(name, data):
+                    self.valid_drafts += 1
         self.fail_if(wrong)
         self.mount(tree)
 
@@ -181,7 +188,7 @@ def main():
         print("skipped: /dev/fuse cannot be opened by this user")
         return 77
     print("seed %s, %d kills" % (options.seed, options.kills), flush=True)
-    began, kills, steps, versions, number = time.monotonic(), 0, 0, 0, options.episode or 0
+    began, kills, steps, versions, drafts, number = time.monotonic(), 0, 0, 0, 0, options.episode or 0
     recovered = {}
     while kills < options.kills:
         episode = Episode(options, "%s.%d" % (options.seed, number), min(EPISODE_KILLS, options.kills - kills))
@@ -189,6 +196,7 @@ def main():
         kills += episode.kills
         steps += episode.load.steps
         versions += episode.book.entered
+        drafts += episode.valid_drafts
         for key, count in episode.recovered.items():
             recovered[key] = recovered.get(key, 0) + count
         if not is_good:
@@ -198,8 +206,8 @@ def main():
         number += 1
         if options.episode is not None:
             break
-    print("%d kills in %d s, %d steps, %d versions to be found; recovered %s" % (
-        kills, time.monotonic() - began, steps, versions,
+    print("%d kills in %d s, %d steps, %d versions to be found, %d drafts of what was whole; recovered %s" % (
+        kills, time.monotonic() - began, steps, versions, drafts,
         ", ".join("%d %s" % (count, key) for key, count in recovered.items())))
     return 0
 

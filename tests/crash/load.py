@@ -14,6 +14,7 @@ closed      the last one of its file whose close or rename had returned; unless 
             just writing over it in place, which takes it away on any filesystem
 """
 
+import json
 import os
 import random as randoms
 import shutil
@@ -170,7 +171,7 @@ class Actor(threading.Thread):
             return self.put_back(tree, digits)
         # jp takes no notice of what a daemon stores in the moment between its look and its rename, so
         # what it works on is not edited by others.
-        save = "jp saves" if digits == self.mine[0] else "save"
+        save = "jp saves" if digits == self.mine[0] and self.load.has_jp else "save"
         kind = self.random.choices((save, "rename", "archive", "take out"), (80, 6, 6, 3))[0]
         if kind == "save":
             return self.save(tree, digits, found[0])
@@ -197,7 +198,7 @@ class Actor(threading.Thread):
         how = random.random()
         if how < 0.6 and len(old) < 150000:
             more = writer.longer(random, old)
-            return more if how > 0.05 else dump(load_json(more) + [
+            return more if how > 0.05 else dump(json.loads(more.decode()) + [
                 {"timestamp": writer.stamp(), "type": "chat_response", "message": "x" * 40000}])
         if how < 0.8:
             return writer.edited(old)
@@ -219,9 +220,18 @@ class Actor(threading.Thread):
             self.book.last[key] = None
         write(path, old, new, how, sync)
         self.book.last[key] = new
-        # Half of an edit stays a draft, and so does what one before it began.
-        if sync and is_valid(name, new) and (old is None or is_valid(name, old)):
-            self.book.enter(key, new, "synced (%s)" % how)
+        if sync and is_valid(name, new):
+            stored = self.book.look(is_noted=False)[1].get(key)
+            is_stored = stored is not None and contains(name, new, stored)
+            # Half of an edit is a draft, and so is what is written on in it; that is not the store's.
+            # A base configuration goes with its stream, which may be decided later.
+            if is_stored or (name != BASE and not self.is_draft(tree, digits)):
+                self.book.enter(key, new, "synced (%s%s)" % (how, "" if is_stored else ", not stored"))
+
+    def is_draft(self, tree, digits):
+        found = conversations_in(tree.view).get(digits, [])
+        return digits in tree.drafts() or any(
+            not is_valid(name, read(tree.path(place, name)) or b"") for place in found for name in MANAGED)
 
     # ---- jp ----
 
@@ -275,11 +285,6 @@ class Actor(threading.Thread):
                 with open(tree.path(place, name), "wb") as file:
                     file.write(data)
                 self.book.last[digits, name] = data
-
-
-def load_json(data):
-    import json
-    return json.loads(data.decode())
 
 
 def write(path, old, new, how, sync):
@@ -360,13 +365,13 @@ class Load:
         self.stop = threading.Event()
         self.threads = []
         self.steps = 0
+        self.has_jp = True  # which writes the store itself, and syncs nothing
+        self.is_watched = True  # somebody reads the store all the time
 
     def populate(self):
         """A repository with two commits of its conversations, two worktrees, and the others untracked."""
         main, second = self.world.worktrees
         os.makedirs(main.view)
-        with open(main.root + "/.jp/.id", "w", encoding="ascii") as file:
-            file.write(ID_LINES)
         main.git("init", "-q", "-b", "main", ".", check=True)
         for digits in self.tracked:
             self.make(main, digits)
@@ -383,6 +388,9 @@ class Load:
         for digits in self.ids:
             self.make(main, digits)
         main.git("worktree", "add", "-q", "--detach", second.root, "two", check=True)
+        for tree in (main, second):  # not git's: it would write it anew, without syncing
+            with open(tree.root + "/.jp/.id", "w", encoding="ascii") as file:
+                file.write(ID_LINES)
 
     def make(self, tree, digits):
         directory = tree.path((False, digits + "-first"))
@@ -401,20 +409,21 @@ class Load:
         for thread in self.threads:
             thread.start()
 
-    def end(self):
-        """Everybody ends; what they began they leave."""
+    def end(self, is_cut=False):
+        """Everybody ends; what they began they leave. What lies on a filesystem that is cut is not touched."""
         self.stop.set()
         for thread in self.threads:
             thread.join()
             self.steps += thread.steps
             if thread.error is not None:
                 raise thread.error
-        for tree in self.trees:  # a git that was cut off
-            for path, _, names in os.walk(self.trees[0].root + "/.git"):
-                for name in names:
-                    if name.endswith(".lock"):
-                        os.unlink(path + "/" + name)
-            break
+        self.threads = []
+        if is_cut:
+            return
+        for path, _, names in os.walk(self.trees[0].root + "/.git"):  # of a git that was cut off
+            for name in names:
+                if name.endswith(".lock"):
+                    os.unlink(path + "/" + name)
 
 
 class Watcher(threading.Thread):
@@ -434,5 +443,3 @@ class Watcher(threading.Thread):
         except OSError:
             pass  # the store's filesystem is cut off
 
-
-Load.is_watched = True
