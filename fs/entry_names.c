@@ -394,7 +394,9 @@ static int rename_file(struct jpfs_conversation *conversation, struct jpfs_entry
 
 	if (old_path == NULL)
 		return -ENOMEM;
-	r = stage_for_rename(entry);
+	r = jpfs_entry_keep_synced_locked(entry);
+	if (r == 0)
+		r = stage_for_rename(entry);
 	if (r < 0)
 		return r;
 	if (replaced != NULL)

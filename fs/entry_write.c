@@ -249,9 +249,7 @@ void jpfs_entry_flush(struct jpfs_entry *entry)
 	mark_staged(entry, false);
 }
 
-/* A version that was synced, and could not be committed at once (its durable copy is on its way,
- * say), is written over in place: it was promised to last. */
-static int keep_synced(struct jpfs_entry *entry)
+int jpfs_entry_keep_synced_locked(struct jpfs_entry *entry)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	struct jpfs_view *view = conversation->view;
@@ -272,7 +270,7 @@ static int keep_synced(struct jpfs_entry *entry)
 /* Stage, and say that the bytes are about to change. */
 static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs_content **ret)
 {
-	int r = keep_synced(entry);
+	int r = jpfs_entry_keep_synced_locked(entry);
 
 	if (r == 0)
 		r = jpfs_entry_stage_locked(entry, keep_content);

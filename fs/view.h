@@ -497,6 +497,9 @@ must_check int jpfs_entry_allocate(struct jpfs_entry *entry, int mode, off_t off
 void jpfs_entry_flush(struct jpfs_entry *entry);
 must_check int jpfs_entry_fsync(struct jpfs_entry *entry);
 must_check int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content);
+/* A version that was synced and could not be committed at once (its durable copy is on its way, say)
+ * is about to be written over in place, or to leave its name: it was promised to last. */
+must_check int jpfs_entry_keep_synced_locked(struct jpfs_entry *entry);
 /* The last writer closed: drop the version if it changes nothing, else queue it. */
 void jpfs_entry_end_locked(struct jpfs_entry *entry);
 /* Something new is at this path: older versions of it that wait to be committed give way. */

@@ -130,6 +130,37 @@ static void what_was_closed_and_removed_at_once_is_stored(void)
 	CHECK_INVARIANTS(&fixture);
 }
 
+static void what_was_synced_and_could_not_be_stored_is_kept(void)
+{
+	cleanup_fixture struct fixture fixture;
+
+	if (!fixture_begin(&fixture))
+		return;
+	fixture_mount(&fixture);
+	STEP(&fixture, "until_ok test -e \"$D/$X/events.json\"\n" IN_PIECES
+		       "python3 - \"$V/$X/events.json\" <<'E'\n"
+		       "import json, os, sys\n"
+		       "path = sys.argv[1]\n"
+		       "events = json.load(open(path))\n"
+		       "def save(word, sync):\n"
+		       "    with open(path, 'w') as file:\n"
+		       "        json.dump([dict(events[1], content=word)], file)\n"
+		       "        file.flush()\n"
+		       "        sync and os.fsync(file.fileno())\n"
+		       "save('first word', True)\n"
+		       "save('second word', True)\n"
+		       "os.rename(path, path + '~')\n"
+		       "save('third word', False)\n"
+		       "os.unlink(path + '~')\n"
+		       "E\n"
+		       "mv \"$P/../aside\" \"$D/$X/metadata.json\"\n"
+		       "until_ok grep -q 'third word' \"$D/$X/events.json\"\n"
+		       "grep -rq 'first word' \"$S/jpfs/history\" || fail 'the first is gone'\n"
+		       "grep -rq 'second word' \"$S/jpfs/history\" || fail 'the second is gone'\n");
+	fixture_umount(&fixture);
+	CHECK_INVARIANTS(&fixture);
+}
+
 static void sync_without_a_mount_recovers_too(void)
 {
 	cleanup_fixture struct fixture fixture;
@@ -185,6 +216,7 @@ int main(void)
 		TEST(a_half_written_file_is_never_current),
 		TEST(what_is_changed_after_closing_is_half_written_again),
 		TEST(what_was_closed_and_removed_at_once_is_stored),
+		TEST(what_was_synced_and_could_not_be_stored_is_kept),
 		TEST(sync_without_a_mount_recovers_too),
 		TEST(another_worktree_leaves_a_live_daemon_its_files),
 		CU_TEST_INFO_NULL,
