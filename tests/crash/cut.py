@@ -31,7 +31,6 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "model"))
 # pylint: disable=wrong-import-position
 import kill as kills
-from content import is_valid
 from load import Load
 from world import Failure, World, poll
 

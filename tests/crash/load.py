@@ -36,6 +36,7 @@ class Book:
         self.lock = threading.Lock()
         self.open = {}  # (digits, name): {bytes: how it was met}
         self.last = {}  # (digits, name): the last closed version, or None while it is uncertain
+        self.doing = {}  # (digits, name): the last save, for the message of a failure
         self.ever = {}  # digits: names of managed files that its durable copy had
         self.kept_files = {}  # path: bytes; what is kept never changes
         self.entered = 0
@@ -117,20 +118,21 @@ class Book:
                         key + (versions[data], short(data), short(files.get(key)))))
         return wrong
 
-    def check_closed(self):
+    def check_closed(self, with_staging=False):
         """The last closed version of each file is not lost either, whatever it is."""
         _, files = self.look(is_noted=False)
+        extra = self.staged() if with_staging else set()
         wrong = []
         for key, data in self.last.items():
             if data is None or data == b"" or contains(key[1], data, files.get(key, b"")):
                 continue
-            found = self.kept("history", *key) | self.kept("trash", *key)
+            found = self.kept("history", *key) | self.kept("trash", *key) | extra
             for tree in self.world.worktrees:
                 for place in conversations_in(tree.view).get(key[0], []):
                     found.add(read(tree.path(place, key[1])))
             if not any(other is not None and contains(key[1], data, other) for other in found):
-                wrong.append("%s/%s was closed and is lost:\n%s\nnow it is\n%s" % (
-                    key + (short(data), short(files.get(key)))))
+                wrong.append("%s/%s was closed and is lost (%s; it had %d bytes):\n%s\nnow it is\n%s" % (
+                    key + (self.doing.get(key), len(data), short(data), short(files.get(key)))))
         return wrong
 
 
@@ -216,10 +218,13 @@ class Actor(threading.Thread):
         new = self.next_version(name, old if old is not None else b"[]")
         sync = self.random.random() < self.load.sync
         key = (digits, name)
+        self.book.doing[key] = "%s in %s, from %d to %d bytes%s" % (
+            how, tree.name, len(old or b""), len(new), ", synced" if sync else "")
         if how in IN_PLACE:
             self.book.last[key] = None
         write(path, old, new, how, sync)
         self.book.last[key] = new
+        self.book.doing[key] += ", done"
         if sync and is_valid(name, new):
             stored = self.book.look(is_noted=False)[1].get(key)
             is_stored = stored is not None and contains(name, new, stored)
