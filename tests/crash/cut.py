@@ -109,6 +109,7 @@ class Episode:
         # Of a version that nobody synced nothing is promised: the book is of those that were.
         self.load = Load(self.world, seed, sync=0.6)
         self.load.is_watched = False
+        self.load.is_strict = True
         # What jp writes to the store by itself it does not sync, and nobody can for it.
         self.load.has_jp = False
         self.book = self.load.book
