@@ -10,7 +10,8 @@ static int put_by_link(struct jp_staging *staging, uint64_t id, const char *stag
 {
 	char old[NAME_MAX + 1];
 
-	jp_staging_name(staging, id, name, old);
+	/* Until the last step it has two names; then it has the staged one's mark, of another inode. */
+	jp_staging_pin_name(staging, id, name, old);
 	*ret_displaced = jp_sys->linkat(parent_fd, name, staging->fd, old, 0) == 0;
 	if (!*ret_displaced && (errno != ENOENT || must_exist))
 		return -errno;

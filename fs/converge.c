@@ -219,7 +219,10 @@ int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *pa
 		r = jp_copy_attributes(from, staged);
 	if (r == 0 && jp_sys->fsync(staged) < 0)
 		r = -errno;
+	/* From here on it may be the version that is replaced: if this process dies, that is told. */
 	if (r == 0)
+		r = jp_staging_mark(&view->staging, name, JP_STAGED_COPY, conversation->id, path);
+	if (r == 0 || r == -ENAMETOOLONG)
 		r = jp_durable_put(&view->staging, conversation->id, name, parent, file_name,
 				   &is_displaced);
 	if (r < 0) {

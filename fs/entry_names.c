@@ -93,6 +93,10 @@ static int remove_durable_now(struct jpfs_conversation *conversation, const char
  * is half written is not. */
 static void leave_staged(struct jpfs_entry *entry)
 {
+	/* The kernel tells of the last close(2) when it has time; that there was one is marked. */
+	if (entry->is_dirty && entry->ended_ms == 0 && entry->staged_name != NULL &&
+	    jp_staged_is_marked(entry->staged_name))
+		jpfs_entry_ended_locked(entry);
 	if (entry->is_dirty && (entry->ended_ms == 0 || (entry->managed == JP_UNMANAGED &&
 							 jp_name_is_temporary(entry->path))))
 		jpfs_entry_mark_clean_locked(entry);
@@ -390,7 +394,9 @@ static int rename_file(struct jpfs_conversation *conversation, struct jpfs_entry
 
 	if (old_path == NULL)
 		return -ENOMEM;
-	r = stage_for_rename(entry);
+	r = jpfs_entry_keep_synced_locked(entry);
+	if (r == 0)
+		r = stage_for_rename(entry);
 	if (r < 0)
 		return r;
 	if (replaced != NULL)

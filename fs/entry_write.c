@@ -8,6 +8,7 @@
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
+#include "core/validity.h"
 #include "fs/log.h"
 #include "fs/view.h"
 
@@ -70,6 +71,24 @@ static void forget_staged(struct jpfs_entry *entry)
 	entry->is_shared = false;
 }
 
+/* Say in staging how far it is, for a daemon that comes after one that was killed. Without the mark
+ * (no room for a name) it is kept aside by a recovery, and not made current. */
+static void mark_staged(struct jpfs_entry *entry, bool has_ended)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	bool is_draft = entry->managed != JP_UNMANAGED &&
+			((conversation->drafts | conversation->removed_drafts) &
+			 (1U << entry->managed)) != 0;
+
+	if (entry->staged_name == NULL)
+		return;
+	jp_ignore(jp_staging_mark(&conversation->view->staging, entry->staged_name,
+				  !has_ended                        ? JP_STAGED_FLUSHED
+				  : entry->is_exclusive || is_draft ? JP_STAGED_RESTORED
+								    : JP_STAGED_WRITTEN,
+				  conversation->id, entry->path));
+}
+
 int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
@@ -107,6 +126,8 @@ int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content)
 	forget_staged(entry);
 	entry->staged_name = TAKE_PTR(name);
 	entry->home = JPFS_STAGED;
+	if (entry->ended_ms != 0 && entry->is_dirty)
+		mark_staged(entry, true);
 	jpfs_content_unrefp(&entry->content);
 	if (entry->opens > 0 || !entry->is_linked)
 		entry->content = TAKE_PTR(content);
@@ -120,6 +141,7 @@ void jpfs_entry_ended_locked(struct jpfs_entry *entry)
 	if (!entry->is_dirty)
 		return;
 	entry->ended_ms = jpfs_now_ms();
+	mark_staged(entry, true);
 	jpfs_work_add(entry->conversation,
 		      jp_name_is_temporary(entry->path) ? TEMPORARY_MS + 10 : 0);
 }
@@ -220,16 +242,40 @@ void jpfs_entry_flush(struct jpfs_entry *entry)
 
 	/* Whether this was the last descriptor, RELEASE tells (a shell closes the first of two at
 	 * once). But if nothing has changed, that is seen before close(2) returns. */
-	if (entry->writers <= 1 && entry->home == JPFS_STAGED && entry->is_dirty &&
-	    entry->ended_ms == 0)
-		(void)drop_if_same(entry);
+	if (entry->home != JPFS_STAGED || !entry->is_dirty || entry->ended_ms != 0 ||
+	    (entry->writers <= 1 && drop_if_same(entry)))
+		return;
+	mark_staged(entry, false);
+}
+
+int jpfs_entry_keep_synced_locked(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_view *view = conversation->view;
+	cleanup_content struct jpfs_content *content = NULL;
+	int r;
+
+	if (!entry->was_synced || !entry->is_dirty || entry->home != JPFS_STAGED ||
+	    entry->managed == JP_UNMANAGED)
+		return 0;
+	r = jpfs_entry_content_locked(entry, &content);
+	if (r == 0)
+		r = jp_validity_of_file(entry->managed, content->fd);
+	return r == 1 ? jpfs_keep_version(conversation, entry->managed, view->staging.fd,
+					  entry->staged_name)
+		      : r;
 }
 
 /* Stage, and say that the bytes are about to change. */
 static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs_content **ret)
 {
-	int r = jpfs_entry_stage_locked(entry, keep_content);
+	int r = jpfs_entry_keep_synced_locked(entry);
 
+	if (r == 0)
+		r = jpfs_entry_stage_locked(entry, keep_content);
+	if (r == 0)
+		r = jp_staging_unmark(&entry->conversation->view->staging, entry->staged_name,
+				      entry->conversation->id, entry->path);
 	if (r == 0)
 		r = jpfs_entry_content_locked(entry, ret);
 	if (r < 0)

@@ -34,7 +34,7 @@ void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed whi
 	if (view->is_read_only ||
 	    jpfs_durable_path_locked(conversation, jp_managed_name(which), path) < 0)
 		return;
-	jp_staging_name(&view->staging, conversation->id, jp_managed_name(which), name);
+	jp_staging_pin_name(&view->staging, conversation->id, jp_managed_name(which), name);
 	/* Without links (an odd filesystem) the projection, a moment later, is what remains. */
 	if (jp_sys->linkat(view->silo->conversations_fd, path, view->staging.fd, name, 0) < 0)
 		return;
@@ -50,7 +50,7 @@ void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_mana
 	struct jpfs_view *view = conversation->view;
 	char name[NAME_MAX + 1];
 
-	jp_staging_name(&view->staging, conversation->id, jp_managed_name(which), name);
+	jp_staging_pin_name(&view->staging, conversation->id, jp_managed_name(which), name);
 	if (jp_sys->linkat(view->staging.fd, staged_name, view->staging.fd, name, 0) < 0)
 		return; /* as above */
 	jpfs_unpin_locked(conversation, which);
@@ -92,7 +92,7 @@ void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *p
 	if (pin == NULL)
 		return; /* as without links: a moment later the projection has it */
 	memcpy(pin->path, path, bytes);
-	jp_staging_name(staging, conversation->id, path, pin->name);
+	jp_staging_pin_name(staging, conversation->id, path, pin->name);
 	if (jp_sys->linkat(staging->fd, staged_name, staging->fd, pin->name, 0) < 0) {
 		free(pin);
 		return;

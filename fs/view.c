@@ -316,6 +316,8 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 	r = jp_dir_index_new(silo->conversations_fd, &view->durable_index);
 	if (r == 0 && !read_only)
 		r = jp_staging_open(silo, &view->staging);
+	if (r == 0 && !read_only)
+		jpfs_recover(view);
 	if (r == 0)
 		r = mark_first_use(view);
 	/* Without it, more is read and less is known; nothing is lost. */

@@ -36,6 +36,7 @@
 #include "core/base/cleanup.h"
 #include "core/base_record.h"
 #include "core/dir_index.h"
+#include "core/leftovers.h"
 #include "core/managed.h"
 #include "core/reconcile.h"
 #include "core/silo.h"
@@ -220,6 +221,7 @@ struct jpfs_view {
 	mode_t umask;      /* of whoever mounted, for directories that nobody asked for by mode */
 	atomic_bool import_all; /* first use of the workspace ID */
 	struct timespec started;
+	struct jp_recovered recovered; /* when it was opened; immutable from then on */
 	pthread_rwlock_t outside_lock;
 	pthread_mutex_t names;
 	pthread_mutex_t follow;
@@ -512,6 +514,9 @@ must_check int jpfs_entry_allocate(struct jpfs_entry *entry, int mode, off_t off
 void jpfs_entry_flush(struct jpfs_entry *entry);
 must_check int jpfs_entry_fsync(struct jpfs_entry *entry);
 must_check int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content);
+/* A version that was synced and could not be committed at once (its durable copy is on its way, say)
+ * is about to be written over in place, or to leave its name: it was promised to last. */
+must_check int jpfs_entry_keep_synced_locked(struct jpfs_entry *entry);
 /* The last writer closed: drop the version if it changes nothing, else queue it. */
 void jpfs_entry_end_locked(struct jpfs_entry *entry);
 /* Something new is at this path: older versions of it that wait to be committed give way. */
@@ -580,6 +585,11 @@ void jpfs_work_stop(struct jpfs_view *view);
 /* No request is served any more: nobody can add to it. */
 void jpfs_work_free(struct jpfs_view *view);
 void jpfs_work_count(struct jpfs_view *view, unsigned *ret_commits, unsigned *ret_projections);
+
+/* ---- recover.c: what killed daemons have left ---- */
+
+/* Bring it to where it belongs; view->recovered tells. A failure is noted and changes nothing else. */
+void jpfs_recover(struct jpfs_view *view);
 
 /* ---- outside.c: what is no conversation passes through ---- */
 

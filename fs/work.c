@@ -213,10 +213,11 @@ static int flush_one(struct jpfs_conversation *conversation, bool is_final)
 		jpfs_work_add(conversation, wait);
 	if (is_final && failure == 0 && is_left_over(conversation)) {
 		failure = -EIO;
-		jpfs_view_fail(conversation->view,
-			       "the bytes are in the silo's jpfs/staging; copy them from there",
-			       "conversation %" PRIu64 ": a write could not be stored",
-			       conversation->id);
+		jpfs_view_fail(
+			conversation->view,
+			"nothing is lost: the next mount or `jpfs sync` recovers it from the "
+			"silo's jpfs/staging",
+			"conversation %" PRIu64 ": a write could not be stored", conversation->id);
 	}
 	return failure;
 }

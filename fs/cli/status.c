@@ -254,6 +254,22 @@ static void print_conversations(const json_t *object)
 			   number_of(pending, "commits"), number_of(pending, "projections"));
 }
 
+/* What a killed daemon had received, when this one began. */
+static void print_recovered(const json_t *object)
+{
+	const json_t *counts = json_object_get(object, "recovered");
+	json_int_t all = number_of(counts, "current") + number_of(counts, "history") +
+			 number_of(counts, "trash");
+
+	if (all > 0)
+		print_line("recovered", YELLOW,
+			   "from a daemon that was killed: %" JSON_INTEGER_FORMAT
+			   " current, %" JSON_INTEGER_FORMAT " in history, %" JSON_INTEGER_FORMAT
+			   " in the trash",
+			   number_of(counts, "current"), number_of(counts, "history"),
+			   number_of(counts, "trash"));
+}
+
 static void print_error(const json_t *object)
 {
 	const json_t *last = json_object_get(object, "last_error");
@@ -276,6 +292,7 @@ static void print_object(const json_t *object)
 	print_text("kept in", object, "silo");
 	print_daemon(object);
 	print_conversations(object);
+	print_recovered(object);
 	print_error(object);
 }
 
