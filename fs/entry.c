@@ -72,6 +72,11 @@ static int locate_managed(struct jpfs_conversation *conversation, enum jp_manage
 		/* A whole durable copy without this file: it has none. */
 		if (conversation->was_durable && conversation->vanished_ms == 0)
 			return -ENOENT;
+	} else {
+		struct stat durable;
+
+		/* Has it changed, and is it the same by now? Then the draft ends: jpfs_draft_look(). */
+		jp_ignore(jpfs_durable_stat_locked(conversation, which, &durable));
 	}
 	jpfs_workspace_path(conversation, jp_managed_name(which), path);
 	r = jpfs_stat_beneath(view->workspace_fd, path, &ret->st);

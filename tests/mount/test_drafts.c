@@ -330,8 +330,9 @@ static void a_draft_ends_when_the_durable_version_becomes_the_same(void)
 	if (!begin_both(&t))
 		return;
 	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; cp \"$e\" \"$WE\"\n"
-		   "until_ok same \"$e\" \"$DE\"; until_ok drafts 0\n"
-		   "append 'the other third' \"$WE\"; until_ok has 'the other third' \"$e\"\n"
+		   "until_ok same \"$e\" \"$DE\"; looked() { cat \"$e\" > ../seen; drafts 0; }\n"
+		   "until_ok looked; append 'the other third' \"$WE\"; until_ok has 'the other "
+		   "third' \"$e\"\n"
 		   "until_ok quiet; until_ok quiet \"$W\"");
 	fixture_umount_at(&t.f, t.other);
 	fixture_umount(&t.f);

@@ -424,9 +424,10 @@ static void a_merge_that_is_given_up_leaves_no_draft(void)
 	STEP(&f,
 	     ". ../lib.sh; e=\"$V/$X/events.json\"; d=\"$D/$X/events.json\"; until_ok grep -q ours "
 	     "\"$d\"\n"
-	     "cp \"$d\" ../durable; git merge -q side && fail 'no conflict'; [ \"$(drafts .)\" = 1 "
-	     "]\n"
-	     "git merge --abort; clean; cmp \"$e\" ../durable; until_ok cmp \"$d\" ../durable\n"
+	     "cp \"$d\" ../durable; git merge -q side && fail 'no conflict'; one() { [ \"$(drafts "
+	     ".)\" = 1 ]; }\n"
+	     "until_ok one; git merge --abort; clean; cmp \"$e\" ../durable; until_ok cmp \"$d\" "
+	     "../durable\n"
 	     "none() { [ \"$(drafts .)\" = 0 ]; }; until_ok none");
 	fixture_umount(&f);
 	STEP(&f, "cmp \"$V/$X/events.json\" ../durable; cmp \"$D/$X/events.json\" ../durable");

@@ -500,7 +500,8 @@ static void old_things_are_pruned_while_daemons_run(void)
 	CU_ASSERT(asprintf(&script,
 			   ". ../lib.sh; %s"
 			   "\"$J\" rm -f " SECOND "; T2=$S/jpfs/trash/17457886044\n"
-			   "exec 3>> \"$e\"; echo ' ' >&3; find \"$S/jpfs/staging\" -type f > "
+			   "exec 3>> \"$e\"; echo ' ' >&3; find \"$S/jpfs/staging\" -type f "
+			   "-printf '%%i %%s\\n' > "
 			   "../staged\n"
 			   "[ -s ../staged ]; says 'freed: 0; 3 with' \"$J\" gc\n"
 			   "says '; 2 with' \"$J\" gc --age 0 -n --size 0\n"
@@ -516,7 +517,8 @@ static void old_things_are_pruned_while_daemons_run(void)
 			   "assert d[\"left\"][\"count\"] == 1 and d[\"freed\"] == p[\"size\"] > "
 			   "0, d'\n"
 			   "says pruned \"$J\" gc --keep 0; says '; 1 with' \"$J\" gc --keep 0\n"
-			   "find \"$S/jpfs/staging\" -type f | cmp - ../staged; exec 3>&-\n"
+			   "find \"$S/jpfs/staging\" -type f -printf '%%i %%s\\n' | cmp - "
+			   "../staged; exec 3>&-\n"
 			   /* What is kept after that is kept as ever. */
 			   "trim 1; until_ok version events.json; until_ok quiet",
 			   AGED) >= 0);
