@@ -160,7 +160,7 @@ static int take(struct recovery *recovery, const struct leftover *item, int fd, 
 {
 	enum jp_managed managed = jp_managed_from_name(item->staged.path);
 	cleanup_close int displaced_fd = -EBADF;
-	bool is_displaced;
+	bool is_displaced = false;
 	int r = jp_sys->fsync(fd) < 0 ? -errno : 0;
 
 	if (r == 0)
