@@ -97,6 +97,26 @@ int jpfs_site_sync(const struct jpfs_site *site)
 	return jpfs_fail(r, &error);
 }
 
+int jpfs_site_open_conversations(const struct jpfs_site *site)
+{
+	int fd;
+
+	if (!site->is_mounted)
+		return jp_workspace_open_conversations(&site->workspace, false, NULL);
+	if (site->is_empty)
+		return -ENOENT;
+	fd = openat(AT_FDCWD, site->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int jpfs_site_choice(const struct jpfs_site *site, struct jpfs_choice *ret_choice)
+{
+	cleanup_close int fd = jpfs_site_open_conversations(site);
+
+	return jpfs_choice_read(site->has_silo ? site->silo.conversations_fd : -EBADF, fd,
+				ret_choice);
+}
+
 /* ---- one action ---- */
 
 static int tell(const struct jpfs_action *action, const struct jpfs_picked *picked, int r,
@@ -183,25 +203,13 @@ static int act_mounted(const struct jpfs_action *action, const struct jpfs_site 
 	return exit_code;
 }
 
-/* What there is to choose from. */
-static int read_choice(const struct jpfs_site *site, struct jpfs_choice *ret)
-{
-	cleanup_close int fd = -EBADF;
-
-	if (!site->is_mounted)
-		fd = jp_workspace_open_conversations(&site->workspace, false, NULL);
-	else if (!site->is_empty)
-		fd = openat(AT_FDCWD, site->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return jpfs_choice_read(site->silo.conversations_fd, fd, ret);
-}
-
 static int act_on(const struct jpfs_action *action, struct jpfs_site *site, char **names,
 		  size_t count)
 {
 	cleanup_free struct jpfs_picked *picked = calloc(count, sizeof(*picked));
 	cleanup_choice struct jpfs_choice choice = {0};
 	struct jp_error error = {0};
-	int r = picked == NULL ? -ENOMEM : read_choice(site, &choice);
+	int r = picked == NULL ? -ENOMEM : jpfs_site_choice(site, &choice);
 
 	/* All of them first: a wrong name changes nothing. */
 	for (size_t i = 0; i < count && r == 0; i++)

@@ -41,5 +41,12 @@ must_check int jpfs_site_open(const char *directory, bool make, struct jpfs_site
 void jpfs_site_release(struct jpfs_site *site);
 #define cleanup_site __attribute__((cleanup(jpfs_site_release)))
 
+/* `.jp/conversations`, real or mounted, to read it: a new descriptor, -ENOENT nothing is there, or
+ * -errno. */
+must_check int jpfs_site_open_conversations(const struct jpfs_site *site);
+
+/* What there is to choose from; what cannot be opened has nothing. 0 or -errno. */
+must_check int jpfs_site_choice(const struct jpfs_site *site, struct jpfs_choice *ret_choice);
+
 /* Wait until a daemon has everything on disk. 0 or an exit code. */
 must_check int jpfs_site_sync(const struct jpfs_site *site);

@@ -31,6 +31,7 @@ int jpfs_command_mount(int argc, char **argv);
 int jpfs_command_umount(int argc, char **argv);
 int jpfs_command_status(int argc, char **argv);
 int jpfs_command_ls(int argc, char **argv);
+int jpfs_command_show(int argc, char **argv);
 int jpfs_command_project(int argc, char **argv);
 int jpfs_command_unproject(int argc, char **argv);
 int jpfs_command_commit(int argc, char **argv);
@@ -42,7 +43,7 @@ int jpfs_command_help(int argc, char **argv);
 extern const char jpfs_help_overview[];
 extern const char jpfs_help_mount[], jpfs_help_umount[], jpfs_help_status[], jpfs_help_allow[],
 	jpfs_help_help[], jpfs_help_project[], jpfs_help_unproject[], jpfs_help_commit[],
-	jpfs_help_discard[], jpfs_help_sync[], jpfs_help_ls[];
+	jpfs_help_discard[], jpfs_help_sync[], jpfs_help_ls[], jpfs_help_show[];
 
 /* The short options that every command takes, and its long ones, for getopt_long(3). */
 #define JPFS_COMMON_SHORT "C:h"

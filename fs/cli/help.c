@@ -18,7 +18,7 @@ const char jpfs_help_overview[] =
 	"  mount [DIR]     mount the workspace that DIR is in (default: here)\n"
 	"  umount [DIR]    bring both sides up to date on disk, and unmount\n"
 	"  status [DIR]    what is mounted, what is pending, the last error\n"
-	"  ls [DIR]        the conversations, and where each of them is\n"
+	"  ls [DIR]        the conversations, and where they are; show ID prints one\n"
 	"  project ID...   give this worktree conversations that only the store has\n"
 	"  unproject ID... take them out of this worktree; the store keeps them\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
@@ -33,6 +33,22 @@ const char jpfs_help_overview[] =
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n"
 	"Conversations are kept in ~/.local/share/jp/workspace/<name>-<id>/conversations\n"
 	"(JP_USER_DATA_DIR and XDG_DATA_HOME change that, as they do for jp).\n";
+
+const char jpfs_help_show[] =
+	"usage: jpfs show [-C DIR] ID\n"
+	"\n"
+	"Prints a conversation as Markdown: turns, what was said and thought, tool calls\n"
+	"with their results, inquiries, attachments. Live, archived and local ones,\n"
+	"mounted or not. ID is an ID, the beginning of one that only one has, a\n"
+	"directory's name or a path. `jpfs show ID | less` pages.\n"
+	"\n"
+	"Mounted, it shows what this worktree has, drafts too; else the store's version.\n"
+	"Control characters in the text are replaced by visible ones. What cannot be\n"
+	"understood is named in its place, and does not make it fail.\n"
+	"\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
 
 const char jpfs_help_mount[] =
 	"usage: jpfs mount [-C DIR] [-f] [-o OPTIONS] [DIR]\n"
