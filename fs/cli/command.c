@@ -26,6 +26,7 @@ const struct jpfs_command jpfs_commands[] = {
 	{"umount", jpfs_help_umount, jpfs_command_umount},
 	{"status", jpfs_help_status, jpfs_command_status},
 	{"ls", jpfs_help_ls, jpfs_command_ls},
+	{"show", jpfs_help_show, jpfs_command_show},
 	{"project", jpfs_help_project, jpfs_command_project},
 	{"unproject", jpfs_help_unproject, jpfs_command_unproject},
 	{"commit", jpfs_help_commit, jpfs_command_commit},

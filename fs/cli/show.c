@@ -1,10 +1,12 @@
 /*
- * `jpfs show`: the bytes of a file of a conversation, the current ones or kept ones.
+ * `jpfs show`: a conversation as Markdown, or the bytes of one of its files, current or kept.
  *
- * Into a pipe or a file they are exact. A terminal gets text: what it would obey instead of showing
+ * It is read where a reader in this workspace would get it: through the mount if it is there, else
+ * from the store, else from the workspace. Nothing is made or noted. Of a file, into a pipe or a file they are exact. A terminal gets text: what it would obey instead of showing
  * it, and what is no text, is shown as '?'.
  */
 #include "core/managed.h"
+#include "core/transcript.h"
 #include "fs/cli/command.h"
 #include "fs/cli/named.h"
 #include "fs/cli/table.h"
@@ -58,11 +60,52 @@ static int print_text(int fd)
 	return r;
 }
 
-static int open_what_is_meant(const struct jpfs_site *site, const char *text, const char *file,
-			      struct jp_error *error)
+static int print_piece(void *context, const struct jp_transcript_piece *piece)
+{
+	FILE *to = context;
+
+	return fwrite(piece->text, 1, piece->size, to) == piece->size ? 0 : -EIO;
+}
+
+static int print_transcript(const struct jpfs_site *site, const struct jpfs_picked *picked)
+{
+	cleanup_close int metadata = jpfs_open_current(site, picked, jp_managed_name(JP_METADATA));
+	cleanup_close int base = jpfs_open_current(site, picked, jp_managed_name(JP_BASE_CONFIG));
+	cleanup_close int events = jpfs_open_current(site, picked, jp_managed_name(JP_EVENTS));
+	const struct jp_transcript_files files = {
+		.id = picked->id,
+		.metadata_fd = metadata,
+		.base_config_fd = base,
+		.events_fd = events,
+	};
+	const int fds[] = {metadata, base, events};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		if (fds[i] < 0 && fds[i] != -ENOENT)
+			return fds[i];
+	}
+	return jp_transcript_render(&files, print_piece, stdout);
+}
+
+static int complain(const struct jpfs_named *named, const char *text, const char *shown, int r,
+		    struct jp_error *error)
+{
+	if (r == -ENOENT && !named->picked.is_here && !named->picked.is_durable) {
+		jp_error_remedy(error, "`jpfs history %s` tells what is kept of it", text);
+		return jp_error_set(error, r, "%s: it is not there any more", named->name);
+	}
+	return jp_error_set(error, r, "%s%s%s%s%s: %s", named->name,
+			    named->version[0] != '\0' ? "@" : "", named->version,
+			    shown != NULL ? "/" : "", shown != NULL ? shown : "",
+			    strerrordesc_np(-r));
+}
+
+static int show(const struct jpfs_site *site, const char *text, const char *file,
+		struct jp_error *error)
 {
 	cleanup_named struct jpfs_named named = {0};
 	cleanup_choice struct jpfs_choice choice = {0};
+	cleanup_close int fd = -EBADF;
 	const char *shown = file;
 	int r = jpfs_site_choose(site, &choice);
 
@@ -70,13 +113,14 @@ static int open_what_is_meant(const struct jpfs_site *site, const char *text, co
 		r = jpfs_named_find(site, &choice, text, &named, error);
 	if (r < 0)
 		return r;
+	if (named.version[0] == '\0' && file == NULL) {
+		r = named.picked.is_here || named.picked.is_durable
+			    ? print_transcript(site, &named.picked)
+			    : -ENOENT;
+		return r < 0 ? complain(&named, text, NULL, r, error) : 0;
+	}
 	if (named.version[0] == '\0') {
-		shown = file != NULL ? file : jp_managed_name(JP_EVENTS);
-		r = jpfs_open_current(site, &named.picked, shown);
-		if (r == -ENOENT && !named.picked.is_here && !named.picked.is_durable) {
-			jp_error_remedy(error, "`jpfs history %s` tells what is kept of it", text);
-			return jp_error_set(error, r, "%s: it is not there any more", named.name);
-		}
+		fd = jpfs_open_current(site, &named.picked, file);
 	} else {
 		int index = jp_kept_find(named.kept, named.kept_count, named.version, file, error);
 
@@ -84,20 +128,18 @@ static int open_what_is_meant(const struct jpfs_site *site, const char *text, co
 			return index;
 		if (named.kept[index].is_directory && file == NULL)
 			shown = jp_managed_name(JP_EVENTS);
-		r = jpfs_open_kept(site, &named.kept[index], shown);
+		fd = jpfs_open_kept(site, &named.kept[index], shown);
 	}
-	if (r < 0)
-		jp_error_set(error, r, "%s%s%s/%s: %s", named.name,
-			     named.version[0] != '\0' ? "@" : "", named.version,
-			     shown != NULL ? shown : "", strerrordesc_np(-r));
-	return r;
+	r = fd;
+	if (fd >= 0)
+		r = isatty(STDOUT_FILENO) ? print_text(fd) : copy_bytes(fd);
+	return r < 0 ? complain(&named, text, shown, r, error) : 0;
 }
 
 int jpfs_command_show(int argc, char **argv)
 {
 	static const struct option long_options[] = {JPFS_COMMON_LONG};
 	cleanup_site struct jpfs_site site = {0};
-	cleanup_close int fd = -EBADF;
 	struct jp_error error = {0};
 	int option, r;
 
@@ -114,13 +156,6 @@ int jpfs_command_show(int argc, char **argv)
 	r = jpfs_site_open(".", false, &site);
 	if (r != 0)
 		return r;
-	fd = open_what_is_meant(&site, argv[optind], argv[optind + 1], &error);
-	if (fd < 0)
-		return jpfs_fail(fd, &error);
-	r = isatty(STDOUT_FILENO) ? print_text(fd) : copy_bytes(fd);
-	if (r < 0) {
-		jp_error_set(&error, r, "%s: %s", argv[optind], strerrordesc_np(-r));
-		return jpfs_fail(r, &error);
-	}
-	return JPFS_EXIT_DONE;
+	r = show(&site, argv[optind], argv[optind + 1], &error);
+	return r < 0 ? jpfs_fail(r, &error) : JPFS_EXIT_DONE;
 }

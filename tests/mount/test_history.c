@@ -149,7 +149,7 @@ static void a_version_is_shown_byte_for_byte(void)
 		"\"$J\" show $I@$v | cmp - \"$P/../long\"; \"$J\" show \"$X@$v\" events.json | cmp "
 		"- \"$P/../long\"\n"
 		"\"$J\" show $I@$(echo $v | cut -c 1-4) events.json | cmp - \"$P/../long\"\n"
-		"\"$J\" show $I | cmp - \"$P/../short\"\n"
+		"\"$J\" show $I events.json | cmp - \"$P/../short\"\n"
 		"\"$J\" show $I metadata.json | cmp - \"$DM\"; m=$(version metadata.json)\n"
 		"\"$J\" show $I@$m | grep -q 'First Title'\n"
 		"t=$(ls \"$H\" | grep events | cut -c 1-20); \"$J\" show $I@$t events.json | cmp - "
@@ -172,9 +172,9 @@ static void what_this_worktree_shows_is_the_current_version(void)
 	if (!begin(&w))
 		return;
 	fixture_mount(&w.f);
-	STEP(&w.f,
-	     ". ../lib.sh; echo '[{' > \"$e\"; [ \"$(\"$J\" show $I)\" = '[{' ]\n"
-	     "\"$J\" -C \"$W\" show $I | cmp - ../short; cat ../short > \"$e\"; until_ok quiet");
+	STEP(&w.f, ". ../lib.sh; echo '[{' > \"$e\"; [ \"$(\"$J\" show $I events.json)\" = '[{' ]\n"
+		   "\"$J\" -C \"$W\" show $I events.json | cmp - ../short; cat ../short > \"$e\"; "
+		   "until_ok quiet");
 	fixture_umount(&w.f);
 	CHECK_INVARIANTS(&w.f);
 }
