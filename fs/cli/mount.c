@@ -14,6 +14,7 @@
 #include "core/user_data.h"
 #include "core/workspace.h"
 #include "fs/attach.h"
+#include "fs/cli/automount.h"
 #include "fs/cli/open.h"
 #include "fs/cli/place.h"
 #include "fs/lockfile.h"
@@ -40,7 +41,8 @@ enum {
 struct request {
 	const char *directory;
 	bool foreground;
-	int notify_fd; /* gets one byte when files can be used; -EBADF for none */
+	bool automount; /* a prompt appeared in it: see automount.h */
+	int notify_fd;  /* gets one byte when files can be used; -EBADF for none */
 	struct jpfs_mount_options options;
 	char fuse_options[OPTIONS_BYTES_MAX]; /* what of -o goes to the kernel */
 };
@@ -111,8 +113,9 @@ static int take_options(struct request *request, char *list)
 
 static int parse(int argc, char **argv, struct request *ret)
 {
-	enum { NOTIFY_FD = 256 };
+	enum { NOTIFY_FD = 256, AUTOMOUNT };
 	static const struct option long_options[] = {
+		{"automount", no_argument, NULL, AUTOMOUNT},
 		{"foreground", no_argument, NULL, 'f'},
 		{"notify-fd", required_argument, NULL, NOTIFY_FD},
 		JPFS_COMMON_LONG,
@@ -125,6 +128,10 @@ static int parse(int argc, char **argv, struct request *ret)
 		switch (option) {
 		case 'f':
 			ret->foreground = true;
+			r = -1;
+			break;
+		case AUTOMOUNT:
+			ret->automount = true;
 			r = -1;
 			break;
 		case 'o':
@@ -146,6 +153,9 @@ static int parse(int argc, char **argv, struct request *ret)
 	}
 	if (ret->options.debug && !ret->foreground)
 		return jpfs_fail_usage("mount", "mount: -o debug prints to stderr; give -f too");
+	if (ret->automount && ret->foreground)
+		return jpfs_fail_usage("mount", "mount: --automount goes to the background; leave "
+						"out -f");
 	ret->options.fuse_options = ret->fuse_options;
 	r = jpfs_directory_argument("mount", argc, argv, &ret->directory);
 	return r == 0 ? -1 : r;
@@ -430,6 +440,8 @@ static int prepare(const struct request *request, struct jp_workspace *workspace
 	int r;
 
 	r = jp_workspace_find(request->directory, workspace, &error);
+	if (r == 0 && request->automount && !jpfs_automount_is_wanted(workspace))
+		return JPFS_EXIT_DONE;
 	if (r == 0)
 		r = jpfs_place_find(workspace->root_path, &place, &error);
 	if (r < 0)
@@ -442,12 +454,14 @@ static int prepare(const struct request *request, struct jp_workspace *workspace
 	r = jpfs_attach_check(&error);
 	if (r == 0)
 		r = jp_user_data_dir(&user_data, &error);
+	if (r == 0 && request->automount)
+		r = jpfs_automount_check(user_data, workspace, &error);
 	/* With an ID, the silo may be there already, whatever surrounds it. */
 	if (r == 0 && workspace->id[0] == '\0')
 		r = check_can_be_made(user_data, &error);
 	if (r == 0 && place.state == JPFS_PLACE_DEAD) {
 		r = jpfs_detach(place.mount_point, place.device, true, &error);
-		if (r == 0)
+		if (r == 0 && !request->automount)
 			jpfs_tell("%s: its daemon was gone, mounting it anew", place.mount_point);
 	}
 	if (r == 0)
@@ -475,7 +489,12 @@ int jpfs_command_mount(int argc, char **argv)
 		return r;
 	if (!request.foreground)
 		close_inherited(request.notify_fd);
+	if (request.automount)
+		jpfs_automount_be_quiet();
 	r = prepare(&request, &workspace, &user_data);
+	/* What a prompt waits for ends here; the rest takes as long as it takes. */
+	if (r < 0 && request.automount)
+		r = jpfs_automount_leave_prompt();
 	if (r >= 0)
 		return r;
 	r = jp_workspace_make_id(&workspace, &error);
