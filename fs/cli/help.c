@@ -49,6 +49,7 @@ const char jpfs_help_mount[] =
 	"  -o OPTIONS         separated by commas:\n"
 	"       ro             nothing can be changed, and nothing is\n"
 	"       list_control   list .jpfs in the root (it is always there by name)\n"
+	"       idle_timeout=SECONDS  end when nobody has used it for so long\n"
 	"       debug          print every request to stderr; needs -f\n"
 	"       rw noatime nosuid nodev noexec allow_other max_read=N\n"
 	"       context=... fscontext=... defcontext=... rootcontext=...\n"

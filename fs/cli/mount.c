@@ -49,9 +49,9 @@ struct request {
 
 /* ---- what was asked for ---- */
 
-static const char known_options[] =
-	"ro, list_control, debug, rw, noatime, nosuid, nodev, noexec, allow_other, "
-	"max_read=N, context=, fscontext=, defcontext=, rootcontext=";
+static const char known_options[] = "ro, list_control, idle_timeout=SECONDS, debug, rw, noatime, "
+				    "nosuid, nodev, noexec, allow_other, "
+				    "max_read=N, context=, fscontext=, defcontext=, rootcontext=";
 
 /* Those for the kernel; the ones ending in '=' want a value. */
 static const char *const kernel_options[] = {
@@ -94,6 +94,11 @@ static int take_options(struct request *request, char *list)
 			request->options.read_only = false;
 		if (strcmp(option, "list_control") == 0) {
 			request->options.list_control = true;
+		} else if (strncmp(option, "idle_timeout=", 13) == 0) {
+			if (!is_number(option + 13))
+				return jpfs_fail_usage(
+					"mount", "mount: %s: not a number of seconds", option);
+			request->options.idle_timeout_s = (unsigned)strtoul(option + 13, NULL, 10);
 		} else if (strcmp(option, "debug") == 0) {
 			request->options.debug = true;
 		} else if (!is_kernel_option(option)) {

@@ -258,6 +258,23 @@ static void mount_returns_when_files_can_be_used_and_umount_when_they_are_on_dis
 	CHECK_INVARIANTS(&f);
 }
 
+static void an_idle_mount_ends_and_one_in_use_does_not(void)
+{
+	cleanup_world struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../t/lib.sh; refused 2 seconds \"$J\" mount -o idle_timeout=soon\n"
+	     "\"$J\" mount -o idle_timeout=1; exec 9< \"$V/$X/events.json\"; p=$(field pid .)\n"
+	     "sleep 3; is_mounted \"$V\" || fail 'ended with a file open'; [ \"$(ours)\" = $p ]\n"
+	     "is_mounted \"$V\"; sed -i s/First/Last/ \"$V/$X/metadata.json\"; exec 9<&-\n"
+	     "until_ok none_left; is_mounted \"$V\" && fail mounted\n"
+	     "[ \"$(title \"$D/$X\")\" = 'Last Title' ]; cmp \"$D/$X/metadata.json\" "
+	     "\"$V/$X/metadata.json\"");
+	CHECK_INVARIANTS(&f);
+}
+
 static void the_daemon_keeps_nothing_of_its_callers(void)
 {
 	cleanup_world struct fixture f;
@@ -543,6 +560,7 @@ int main(void)
 		TEST(wrong_usage_is_exit_code_2),
 		TEST(help_fits_a_terminal),
 		TEST(mount_returns_when_files_can_be_used_and_umount_when_they_are_on_disk),
+		TEST(an_idle_mount_ends_and_one_in_use_does_not),
 		TEST(the_daemon_keeps_nothing_of_its_callers),
 		TEST(mounting_twice_says_so_and_is_fine),
 		TEST(mounts_made_and_taken_away_at_once_leave_each_other_alone),
