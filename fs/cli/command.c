@@ -32,6 +32,7 @@ const struct jpfs_command jpfs_commands[] = {
 	{"discard", jpfs_help_discard, jpfs_command_discard},
 	{"sync", jpfs_help_sync, jpfs_command_sync},
 	{"allow", jpfs_help_allow, jpfs_command_allow},
+	{"doctor", jpfs_help_doctor, jpfs_command_doctor},
 	{"shell-init", jpfs_help_shell_init, jpfs_command_shell_init},
 	{"help", jpfs_help_help, jpfs_command_help},
 };

@@ -37,13 +37,15 @@ int jpfs_command_commit(int argc, char **argv);
 int jpfs_command_discard(int argc, char **argv);
 int jpfs_command_sync(int argc, char **argv);
 int jpfs_command_allow(int argc, char **argv);
+int jpfs_command_doctor(int argc, char **argv);
 int jpfs_command_shell_init(int argc, char **argv);
 int jpfs_command_help(int argc, char **argv);
 
 extern const char jpfs_help_overview[];
 extern const char jpfs_help_mount[], jpfs_help_umount[], jpfs_help_status[], jpfs_help_allow[],
 	jpfs_help_help[], jpfs_help_project[], jpfs_help_unproject[], jpfs_help_commit[],
-	jpfs_help_discard[], jpfs_help_sync[], jpfs_help_ls[], jpfs_help_shell_init[];
+	jpfs_help_discard[], jpfs_help_sync[], jpfs_help_ls[], jpfs_help_shell_init[],
+	jpfs_help_doctor[];
 
 /* The short options that every command takes, and its long ones, for getopt_long(3). */
 #define JPFS_COMMON_SHORT "C:h"

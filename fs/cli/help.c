@@ -24,11 +24,11 @@ const char jpfs_help_overview[] =
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
 	"  sync [DIR]      bring both sides together without a mount\n"
 	"  allow [DIR]     let this workspace use the conversations kept for its ID\n"
+	"  doctor [DIR]    what may be the matter, and what to do about it\n"
 	"  shell-init SHELL  for your shell's profile: mounts what you enter\n"
-	"  help COMMAND    more about a command\n"
+	"  help COMMAND    more about a command; -h, --help, --version\n"
 	"\n"
 	"  -C DIR          do as if started in DIR; also after the command\n"
-	"  --help, --version  this text, the version\n"
 	"\n"
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n"
 	"Conversations are kept in ~/.local/share/jp/workspace/<name>-<id>/conversations\n"
@@ -198,6 +198,21 @@ const char jpfs_help_allow[] =
 	"  -C DIR    do as if started in DIR\n"
 	"\n"
 	"Exit codes: 0 allowed, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_doctor[] =
+	"usage: jpfs doctor [-C DIR] [--json] [DIR]\n"
+	"\n"
+	"Looks at whatever may keep jpfs from working: the FUSE device and fusermount3,\n"
+	"limits, dead mounts, the shell, the store and its permissions, and, when DIR\n"
+	"(default: here) is in a workspace, that one's mount, last error, drafts, silo\n"
+	"and trust. Changes nothing. One line for each, and a hint where there is\n"
+	"something to do. \"note\" may be on purpose, \"wrong\" is not.\n"
+	"\n"
+	"  --json    an array of objects: check, verdict (ok, note or wrong), message\n"
+	"            and, where there is something to do, remedy\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.\n";
 
 const char jpfs_help_shell_init[] =
 	"usage: jpfs shell-init bash|zsh|fish\n"

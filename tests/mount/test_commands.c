@@ -204,7 +204,7 @@ static void wrong_usage_is_exit_code_2(void)
 	STEP(&f, ". ../t/lib.sh; refused 2 frobnicate \"$J\" frobnicate; hinted 'jpfs help'\n"
 		 "refused 2 --frob \"$J\" --frob mount; refused 2 -C \"$J\" -C\n"
 		 "refused 2 -x \"$J\" -x; refused 2 -z \"$J\" -zC .\n"
-		 "for c in mount umount status ls allow help; do\n"
+		 "for c in mount umount status ls allow doctor shell-init help; do\n"
 		 "  refused 2 --frob \"$J\" $c --frob; hinted \"jpfs help $c\"\n"
 		 "  refused 2 -q \"$J\" $c -q; refused 2 -C \"$J\" $c -C; done\n"
 		 "for c in mount umount status ls allow; do\n"
@@ -231,7 +231,7 @@ static void help_fits_a_terminal(void)
 	     "    fail \"$* is too large\"; }\n"
 	     "fits \"$J\" --help; cp ../t/help ../t/all; fits \"$J\" -h; fits \"$J\" help\n"
 	     "cmp ../t/help ../t/all\n"
-	     "for c in mount umount status ls allow help; do\n"
+	     "for c in mount umount status ls allow doctor shell-init help; do\n"
 	     "  fits \"$J\" $c --help; cp ../t/help ../t/one; grep -q \"jpfs $c\" ../t/one\n"
 	     "  grep -q \"^  $c \" ../t/all; fits \"$J\" help $c; cmp ../t/help ../t/one; done\n"
 	     "\"$J\" --version | grep -qx 'jpfs [0-9.]*'; [ ! -e ../data ]\n"
@@ -273,6 +273,32 @@ static void an_idle_mount_ends_and_one_in_use_does_not(void)
 	     "[ \"$(title \"$D/$X\")\" = 'Last Title' ]; cmp \"$D/$X/metadata.json\" "
 	     "\"$V/$X/metadata.json\"");
 	CHECK_INVARIANTS(&f);
+}
+
+static void doctor_finds_a_dead_mount_and_says_what_to_do(void)
+{
+	cleanup_world struct fixture f;
+
+	if (!begin(&f))
+		return;
+	/* Other tests' mounts may be dead at any moment: only what is ours decides here. */
+	STEP(&f, ". ../t/lib.sh; cat > ../t/verdict.py <<'END'\n"
+		 "import json, sys\n"
+		 "for check in json.load(sys.stdin):\n"
+		 "    if check['check'] == sys.argv[1]: print(check['verdict'])\n"
+		 "END\n"
+		 "verdict() { \"$J\" doctor --json | python3 ../t/verdict.py $1; }\n"
+		 "doctor() { got=0; \"$J\" doctor > ../t/out || got=$?; }\n"
+		 "snapshot > ../t/before; doctor; grep -q \"$V: not mounted\" ../t/out\n"
+		 "snapshot | diff ../t/before - || fail 'doctor changed something'\n"
+		 "[ \"$(verdict silo)\" = note ]; \"$J\" mount; doctor; grep -q \"$S\" ../t/out\n"
+		 "for c in fuse mount drafts silo trust; do\n"
+		 "  [ \"$(verdict $c)\" = ok ] || fail $c; done\n"
+		 "chmod 755 \"$S\"; [ \"$(verdict silo)\" = note ]; chmod 700 \"$S\"\n"
+		 "kill -9 $(field pid .); until_ok sh -c '\"$J\" status | grep -q dead'\n"
+		 "doctor; [ $got = 1 ]; grep -q \"wrong .*$V: its daemon\" ../t/out\n"
+		 "grep -q 'hint: .*jpfs mount' ../t/out; \"$J\" umount\n"
+		 "refused 2 --frob \"$J\" doctor --frob");
 }
 
 static void the_daemon_keeps_nothing_of_its_callers(void)
@@ -561,6 +587,7 @@ int main(void)
 		TEST(help_fits_a_terminal),
 		TEST(mount_returns_when_files_can_be_used_and_umount_when_they_are_on_disk),
 		TEST(an_idle_mount_ends_and_one_in_use_does_not),
+		TEST(doctor_finds_a_dead_mount_and_says_what_to_do),
 		TEST(the_daemon_keeps_nothing_of_its_callers),
 		TEST(mounting_twice_says_so_and_is_fine),
 		TEST(mounts_made_and_taken_away_at_once_leave_each_other_alone),
