@@ -35,6 +35,7 @@ const struct jpfs_command jpfs_commands[] = {
 	{"doctor", jpfs_help_doctor, jpfs_command_doctor},
 	{"shell-init", jpfs_help_shell_init, jpfs_command_shell_init},
 	{"help", jpfs_help_help, jpfs_command_help},
+	{"complete", NULL, jpfs_command_complete},
 };
 const size_t jpfs_command_count = sizeof(jpfs_commands) / sizeof(jpfs_commands[0]);
 

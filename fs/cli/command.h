@@ -15,7 +15,7 @@
 
 struct jpfs_command {
 	const char *name;
-	const char *help; /* the whole text of `jpfs help NAME` */
+	const char *help; /* the whole text of `jpfs help NAME`; NULL: not for people */
 	/* argv[0] is the command's name, getopt's state is fresh. Returns an exit code. */
 	int (*run)(int argc, char **argv);
 };
@@ -37,6 +37,7 @@ int jpfs_command_commit(int argc, char **argv);
 int jpfs_command_discard(int argc, char **argv);
 int jpfs_command_sync(int argc, char **argv);
 int jpfs_command_allow(int argc, char **argv);
+int jpfs_command_complete(int argc, char **argv);
 int jpfs_command_doctor(int argc, char **argv);
 int jpfs_command_shell_init(int argc, char **argv);
 int jpfs_command_help(int argc, char **argv);

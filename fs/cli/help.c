@@ -256,9 +256,9 @@ int jpfs_command_help(int argc, char **argv)
 		return JPFS_EXIT_DONE;
 	}
 	command = jpfs_command_find(argv[optind]);
-	if (command == NULL || argc - optind > 1)
+	if (command == NULL || command->help == NULL || argc - optind > 1)
 		return jpfs_fail_usage(NULL, "there is no command %s",
-				       argv[command == NULL ? optind : optind + 1]);
+				       argv[argc - optind > 1 ? optind + 1 : optind]);
 	(void)fputs(command->help, stdout);
 	return JPFS_EXIT_DONE;
 }

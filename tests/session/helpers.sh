@@ -63,6 +63,39 @@ code=0
 "$base/bin/mount.jpfs" jpfs "$shop" -o frobnicate 2>"$base/err" || code=$?
 [ $code -eq 32 ] || fail "exit code $code for an unknown option"
 
+# Completions: commands and options as the help has them, IDs of both sides.
+"$program" mount "$shop" >/dev/null
+mkdir "$shop/.jp/conversations/17457886043-first"
+for file in metadata base_config; do
+	echo '{}' >"$shop/.jp/conversations/17457886043-first/$file.json"
+done
+echo '[]' >"$shop/.jp/conversations/17457886043-first/events.json"
+(
+	cd "$shop"
+	jpfs complete commands >"$base/commands"
+	grep -q "^unproject	take them out" "$base/commands" || fail 'no description'
+	! grep -q '^complete' "$base/commands" || fail 'what is hidden is offered'
+	jpfs complete options mount | grep -qx -e --automount || fail 'no options'
+	jpfs complete ids | grep -q '^17457886043	' || fail 'no conversation'
+	jpfs umount >/dev/null
+	jpfs complete ids | grep -q '^17457886043	' || fail 'no conversation unmounted'
+	code=0
+	jpfs help complete >/dev/null 2>&1 || code=$?
+	[ $code -eq 2 ] || fail 'help for what is hidden'
+	# shellcheck disable=SC2016 # for bash
+	[ "$(bash --norc -c 'source "$1"; t() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _jpfs
+		echo "${COMPREPLY[@]}"; }; t jpfs umo; t jpfs ls --arch; t jpfs project 17457' bash \
+		"$source/share/completions/jpfs.bash" | tr '\n' ' ')" = 'umount --archived 17457886043 ' ] ||
+		fail 'bash does not complete'
+	if command -v fish >/dev/null; then
+		# shellcheck disable=SC2016 # for fish
+		[ "$(fish --no-config -c 'source $argv[1]; for line in "jpfs umo" "jpfs ls --arch" \
+			"jpfs project 17457"; complete -C $line; end' "$source/share/completions/jpfs.fish" |
+			cut -f1 | tr '\n' ' ')" = 'umount --archived 17457886043 ' ] || fail 'fish does not complete'
+	fi
+	! command -v zsh >/dev/null || zsh -n "$source/share/completions/_jpfs" || fail 'zsh does not parse it'
+)
+
 # git's hook: a new worktree is mounted, another checkout mounts nothing.
 git() {
 	command git -c user.name=A -c user.email=a@example.org -C "$shop" "$@"
