@@ -20,7 +20,7 @@ const char jpfs_help_overview[] =
 	"  status [DIR]    what is mounted, what is pending, the last error\n"
 	"  ls [DIR]        the conversations, and where each of them is\n"
 	"  project ID...   give this worktree conversations that only the store has\n"
-	"  unproject ID... take them out of this worktree; the store keeps them\n"
+	"  unproject ID...  take them out of this worktree; the store keeps them\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
 	"  sync [DIR]      bring both sides together without a mount\n"
 	"  allow [DIR]     let this workspace use the conversations kept for its ID\n"

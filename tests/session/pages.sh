@@ -16,7 +16,7 @@ if ! command -v mandoc >/dev/null; then
 	exit 77
 fi
 # That the other pages are not installed here is no fault.
-if mandoc -Tlint "$source/man/jpfs.5" "$build"/man/*.1 | grep -v 'referenced manual not found'; then
+if mandoc -Tlint "$source/man/jpfs.5" "$source/man/mount.jpfs.8" "$build"/man/*.1 | grep -v 'referenced manual not found'; then
 	status=1
 fi
 exit $status
