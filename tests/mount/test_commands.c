@@ -301,6 +301,23 @@ static void doctor_finds_a_dead_mount_and_says_what_to_do(void)
 		 "refused 2 --frob \"$J\" doctor --frob");
 }
 
+static void a_command_waits_for_the_daemon_that_is_just_starting(void)
+{
+	cleanup_world struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../t/lib.sh; got=0; \"$J\" mount --automount 2> ../t/err || got=$?; [ $got = 1 ]\n"
+	     "[ \"$(wc -l < ../t/err)\" = 1 ]; grep -q 'run `jpfs allow' ../t/err; none_left\n"
+	     "JPFS_AUTOMOUNT=0 \"$J\" mount --automount; [ ! -e ../data ]\n"
+	     "JPFS_AUTOMOUNT=1 \"$J\" allow; is_mounted \"$V\"; \"$J\" umount\n"
+	     "for i in 1 2 3 4 5; do \"$J\" mount --automount > ../t/out; [ ! -s ../t/out ]\n"
+	     "  \"$J\" unproject 17457886044; \"$J\" project 17457886044\n"
+	     "  until_ok is_mounted \"$V\"; \"$J\" umount; done; none_left");
+	CHECK_INVARIANTS(&f);
+}
+
 static void the_daemon_keeps_nothing_of_its_callers(void)
 {
 	cleanup_world struct fixture f;
@@ -588,6 +605,7 @@ int main(void)
 		TEST(mount_returns_when_files_can_be_used_and_umount_when_they_are_on_disk),
 		TEST(an_idle_mount_ends_and_one_in_use_does_not),
 		TEST(doctor_finds_a_dead_mount_and_says_what_to_do),
+		TEST(a_command_waits_for_the_daemon_that_is_just_starting),
 		TEST(the_daemon_keeps_nothing_of_its_callers),
 		TEST(mounting_twice_says_so_and_is_fine),
 		TEST(mounts_made_and_taken_away_at_once_leave_each_other_alone),
