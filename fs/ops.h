@@ -7,6 +7,7 @@
 #pragma once
 
 #include "fs/fuse.h"
+#include "fs/idle.h"
 #include "fs/node.h"
 #include "fs/view.h"
 
@@ -27,6 +28,7 @@ struct jpfs_handle {
 /* One connection to the kernel; what fuse_req_userdata() gives. */
 struct jpfs_connection {
 	struct jpfs_view *view;
+	struct jpfs_idle *idle; /* borrowed; immutable once it is served */
 	struct jpfs_nodes nodes;
 	pthread_mutex_t handles_lock; /* a leaf */
 	struct jpfs_handle *handles;  /* protected by handles_lock */
@@ -34,8 +36,10 @@ struct jpfs_connection {
 	void (*became_empty)(struct jpfs_connection *connection);
 };
 
+/* The connection that a request came by; it is in use now. */
 struct jpfs_connection *jpfs_connection_of(fuse_req_t req);
-void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *view);
+void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *view,
+			  struct jpfs_idle *idle);
 /* No request is under way any more: let go of whatever the kernel still held. */
 void jpfs_connection_release(struct jpfs_connection *connection);
 

@@ -14,12 +14,17 @@
 
 struct jpfs_connection *jpfs_connection_of(fuse_req_t req)
 {
-	return fuse_req_userdata(req);
+	struct jpfs_connection *connection = fuse_req_userdata(req);
+
+	jpfs_idle_touch(connection->idle);
+	return connection;
 }
 
-void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *view)
+void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *view,
+			  struct jpfs_idle *idle)
 {
 	connection->view = view;
+	connection->idle = idle;
 	connection->handles = NULL;
 	pthread_mutex_init(&connection->handles_lock, NULL);
 	jpfs_nodes_init(&connection->nodes, view);

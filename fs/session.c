@@ -58,8 +58,9 @@ struct daemon {
 	const struct jp_workspace *workspace;
 	const struct jpfs_mount_options *options;
 	int lock_fd;
-	int event_fd;            /* a session ended or detached itself */
-	int signal_fd;           /* SIGTERM, SIGINT, SIGHUP */
+	int event_fd;  /* a session ended or detached itself */
+	int signal_fd; /* SIGTERM, SIGINT, SIGHUP */
+	struct jpfs_idle idle;
 	struct session *current; /* owned by the main thread */
 	struct session *old;     /* detached, perhaps still held on to */
 };
@@ -190,7 +191,7 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 		return -ENOMEM;
 	session->daemon = daemon;
 	pthread_mutex_init(&session->detaching, NULL);
-	jpfs_connection_init(&session->connection, &daemon->view);
+	jpfs_connection_init(&session->connection, &daemon->view, &daemon->idle);
 	session->connection.became_empty = became_empty;
 	session->fuse =
 		fuse_session_new(&args, &operations, sizeof(operations), &session->connection);
@@ -343,6 +344,20 @@ static int attach_again(struct daemon *daemon, struct jp_error *error)
 	return 0;
 }
 
+/* Nobody has used it for as long as was asked for: take the mount away, and its session ends. */
+static void end_idle(struct daemon *daemon)
+{
+	struct jp_error error = {0};
+	int r = jpfs_detach_from(daemon->view.workspace_fd, daemon->current->device, false, &error);
+
+	if (r == 0)
+		jpfs_log(JPFS_LOG_INFO, "%s: not used for %d s, unmounted",
+			 daemon->workspace->root_path, (int)(daemon->idle.timeout_ms / 1000));
+	else if (r != -EBUSY) /* somebody stands there, or has a file open */
+		jpfs_log(JPFS_LOG_WARNING, "%s; %s", error.message, error.remedy);
+	jpfs_idle_touch(&daemon->idle);
+}
+
 /* Until it is over: 0, or why it could not be mounted again. */
 static int run(struct daemon *daemon, struct jp_error *error)
 {
@@ -353,10 +368,14 @@ static int run(struct daemon *daemon, struct jp_error *error)
 		};
 		int r;
 
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 2, jpfs_idle_remaining_ms(&daemon->idle, jpfs_now_ms())) < 0 &&
+		    errno != EINTR)
 			return -errno;
 		if (was_signalled(daemon))
 			return 0;
+		if (daemon->current != NULL &&
+		    jpfs_idle_remaining_ms(&daemon->idle, jpfs_now_ms()) == 0)
+			end_idle(daemon);
 		if ((fds[1].revents & POLLIN) == 0)
 			continue;
 		drain(daemon->event_fd);
@@ -469,6 +488,7 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 		return jp_error_set(error, signal_fd < 0 ? signal_fd : -errno,
 				    "no descriptors left: raise `ulimit -n`");
 	daemon.signal_fd = signal_fd;
+	jpfs_idle_init(&daemon.idle, options->idle_timeout_s);
 	daemon.event_fd = event_fd;
 	/* Modes are the callers', with their own umask taken off by the kernel. */
 	mask = umask(0);

@@ -14,6 +14,7 @@ struct jpfs_mount_options {
 	const char *fuse_options; /* for jpfs_attach(); never NULL */
 	bool read_only;           /* nothing is changed on either side, not even reconciled */
 	bool list_control;        /* .jpfs is listed in the root */
+	unsigned idle_timeout_s;  /* end when nobody has used it for so long; 0: never */
 	bool debug;               /* libfuse prints every request to stderr */
 };
 

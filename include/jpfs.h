@@ -13,6 +13,9 @@ enum jpfs_exit {
 	JPFS_EXIT_NO_WORKSPACE = 3,
 };
 
+/* In the environment: 0, and nothing is mounted unasked; set by `jpfs shell-init`. */
+#define JPFS_AUTOMOUNT_VARIABLE "JPFS_AUTOMOUNT"
+
 /* Type of the filesystem in /proc/self/mountinfo. */
 #define JPFS_FILESYSTEM_TYPE "fuse.jpfs"
 

@@ -6,14 +6,22 @@
 #include "fs/cli/command.h"
 #include "fs/cli/open.h"
 #include "fs/cli/place.h"
+#include "fs/lockfile.h"
 #include "fs/log.h"
 #include "include/jpfs.h"
 
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+
+enum {
+	/* How long a daemon that is starting is waited for. */
+	START_MS = 5000,
+	POLL_MS = 20,
+};
 
 void jpfs_site_release(struct jpfs_site *site)
 {
@@ -26,6 +34,43 @@ void jpfs_site_release(struct jpfs_site *site)
 static json_int_t count_of(const json_t *status, const char *key)
 {
 	return json_integer_value(json_object_get(json_object_get(status, "conversations"), key));
+}
+
+static void look_mounted(struct jpfs_site *site, const struct jpfs_place *place)
+{
+	site->is_mounted = place->state == JPFS_PLACE_MOUNTED;
+	site->is_empty = count_of(place->status, "projected") == 0 &&
+			 count_of(place->status, "workspace_only") == 0;
+	(void)snprintf(site->mount_point, sizeof(site->mount_point), "%s", place->mount_point);
+}
+
+/*
+ * A daemon that is just starting (the prompt before this command may have started it) is about to
+ * mount: wait for it, instead of finding its lock held. What it serves is mounted before it says
+ * that it serves.
+ */
+static int wait_for_start(struct jpfs_site *site, struct jp_error *error)
+{
+	for (int waited = 0; waited < START_MS; waited += POLL_MS) {
+		cleanup_place struct jpfs_place place = {0};
+		struct jpfs_lock_state state = {0};
+		int r;
+
+		if (jpfs_lockfile_wait(&site->silo, &site->workspace, 0) != -ETIMEDOUT ||
+		    jpfs_lockfile_read(&site->silo, &site->workspace, &state) < 0)
+			return 0;
+		r = jpfs_place_find(site->workspace.root_path, &place, error);
+		if (r < 0)
+			return r;
+		if (place.state == JPFS_PLACE_MOUNTED) {
+			look_mounted(site, &place);
+			return 0;
+		}
+		if (strcmp(state.state, "starting") != 0)
+			return 0;
+		(void)poll(NULL, 0, POLL_MS);
+	}
+	return 0; /* its lock is told about by who needs it */
 }
 
 static int open_site(const char *directory, bool make, struct jpfs_site *site,
@@ -45,10 +90,7 @@ static int open_site(const char *directory, bool make, struct jpfs_site *site,
 	}
 	if (r < 0)
 		return r;
-	site->is_mounted = place.state == JPFS_PLACE_MOUNTED;
-	site->is_empty = count_of(place.status, "projected") == 0 &&
-			 count_of(place.status, "workspace_only") == 0;
-	(void)snprintf(site->mount_point, sizeof(site->mount_point), "%s", place.mount_point);
+	look_mounted(site, &place);
 	r = jpfs_open_existing_silo(&site->workspace, &site->silo, error);
 	if (r == -ENOENT && make) {
 		*error = (struct jp_error){0};
@@ -65,6 +107,8 @@ static int open_site(const char *directory, bool make, struct jpfs_site *site,
 			r = jpfs_open_silo(user_data, &site->workspace, &site->silo, error);
 	}
 	site->has_silo = r == 0;
+	if (r == 0 && make && !site->is_mounted)
+		r = wait_for_start(site, error);
 	return r == -ENOENT && !make ? 0 : r;
 }
 
@@ -155,6 +199,7 @@ int jpfs_site_with_engine(struct jpfs_site *site, uint64_t id,
 	return r == 0 ? sync_sides(&offline, site) : r;
 }
 
+/* An exit code; -1 a daemon was quicker, and what is in the workspace is now to be had from it. */
 static int act_offline(const struct jpfs_action *action, struct jpfs_site *site,
 		       const struct jpfs_picked *picked, size_t count)
 {
@@ -163,6 +208,8 @@ static int act_offline(const struct jpfs_action *action, struct jpfs_site *site,
 	int exit_code = JPFS_EXIT_DONE, r;
 
 	r = jpfs_offline_open(&site->workspace, &site->silo, false, &offline, &error);
+	if (r == -EBUSY && wait_for_start(site, NULL) == 0 && site->is_mounted)
+		return -1;
 	if (r < 0)
 		return jpfs_fail(r, &error);
 	for (size_t i = 0; i < count; i++) {
@@ -227,8 +274,10 @@ static int act_on(const struct jpfs_action *action, struct jpfs_site *site, char
 		r = jpfs_pick(&choice, names[i], &picked[i], &error);
 	if (r < 0)
 		return jpfs_fail(r, &error);
-	return site->is_mounted ? act_mounted(action, site, picked, count)
-				: act_offline(action, site, picked, count);
+	if (site->is_mounted)
+		return act_mounted(action, site, picked, count);
+	r = act_offline(action, site, picked, count);
+	return r >= 0 ? r : act_on(action, site, names, count); /* once: it is mounted now */
 }
 
 int jpfs_act(const struct jpfs_action *action, int argc, char **argv)

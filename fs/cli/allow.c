@@ -1,6 +1,7 @@
 /*
  * `jpfs allow`: the user's word that a workspace may use what is kept for its ID.
  */
+#include "fs/cli/automount.h"
 #include "fs/cli/command.h"
 
 #include "core/silo.h"
@@ -11,9 +12,21 @@
 
 #include <getopt.h>
 
+/* Where workspaces are mounted when they are entered, this one was just kept from it. */
+static int mount_it(const struct jp_workspace *workspace)
+{
+	char name[] = "mount";
+	char *argv[] = {name, workspace->root_path, NULL};
+
+	optind = 0;
+	return jpfs_command_mount(2, argv);
+}
+
 /* The first to use an ID needs no permission. */
 static int tell_nothing(const struct jp_workspace *workspace)
 {
+	if (jpfs_automount_is_on())
+		return mount_it(workspace);
 	jpfs_print("nothing to allow", "no conversations are kept for %s yet",
 		   workspace->root_path);
 	return JPFS_EXIT_DONE;
@@ -58,6 +71,8 @@ int jpfs_command_allow(int argc, char **argv)
 	if (r < 0)
 		return jpfs_fail(r, &error);
 	jpfs_print("allowed", "%s", workspace.root_path);
+	if (jpfs_automount_is_on())
+		return mount_it(&workspace);
 	jpfs_print("kept in", "%s/conversations", silo.path);
 	return JPFS_EXIT_DONE;
 }

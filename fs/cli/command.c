@@ -39,7 +39,10 @@ const struct jpfs_command jpfs_commands[] = {
 	{"gc", jpfs_help_gc, jpfs_command_gc},
 	{"sync", jpfs_help_sync, jpfs_command_sync},
 	{"allow", jpfs_help_allow, jpfs_command_allow},
+	{"doctor", jpfs_help_doctor, jpfs_command_doctor},
+	{"shell-init", jpfs_help_shell_init, jpfs_command_shell_init},
 	{"help", jpfs_help_help, jpfs_command_help},
+	{"complete", NULL, jpfs_command_complete},
 };
 const size_t jpfs_command_count = sizeof(jpfs_commands) / sizeof(jpfs_commands[0]);
 
@@ -88,9 +91,24 @@ void jpfs_print(const char *word, const char *format, ...)
 	va_end(arguments);
 }
 
+/* Set once, before any thread exists; NULL: message and remedy have a line each. */
+static const char *brief_start;
+
+void jpfs_fail_briefly(const char *before)
+{
+	brief_start = before;
+}
+
 int jpfs_fail(int r, const struct jp_error *error)
 {
-	jpfs_tell("%s", error->message[0] != '\0' ? error->message : strerrordesc_np(-r));
+	const char *message = error->message[0] != '\0' ? error->message : strerrordesc_np(-r);
+
+	if (brief_start != NULL) {
+		(void)fputs(brief_start, stderr);
+		jpfs_tell("%s%s%s", message, error->remedy[0] != '\0' ? "; " : "", error->remedy);
+		return r == -ENOMEDIUM ? JPFS_EXIT_NO_WORKSPACE : JPFS_EXIT_FAILED;
+	}
+	jpfs_tell("%s", message);
 	if (error->remedy[0] != '\0')
 		(void)fprintf(stderr, "hint: %s\n", error->remedy); /* printable already */
 	return r == -ENOMEDIUM ? JPFS_EXIT_NO_WORKSPACE : JPFS_EXIT_FAILED;

@@ -15,7 +15,7 @@
 
 struct jpfs_command {
 	const char *name;
-	const char *help; /* the whole text of `jpfs help NAME` */
+	const char *help; /* the whole text of `jpfs help NAME`; NULL: not for people */
 	/* argv[0] is the command's name, getopt's state is fresh. Returns an exit code. */
 	int (*run)(int argc, char **argv);
 };
@@ -43,13 +43,17 @@ int jpfs_command_history(int argc, char **argv);
 int jpfs_command_restore(int argc, char **argv);
 int jpfs_command_rm(int argc, char **argv);
 int jpfs_command_show(int argc, char **argv);
+int jpfs_command_complete(int argc, char **argv);
+int jpfs_command_doctor(int argc, char **argv);
+int jpfs_command_shell_init(int argc, char **argv);
 int jpfs_command_help(int argc, char **argv);
 
 extern const char jpfs_help_overview[];
 extern const char jpfs_help_mount[], jpfs_help_umount[], jpfs_help_status[], jpfs_help_allow[],
 	jpfs_help_help[], jpfs_help_project[], jpfs_help_unproject[], jpfs_help_commit[],
 	jpfs_help_discard[], jpfs_help_sync[], jpfs_help_ls[], jpfs_help_history[],
-	jpfs_help_show[], jpfs_help_restore[], jpfs_help_rm[], jpfs_help_gc[], jpfs_help_diff[];
+	jpfs_help_show[], jpfs_help_restore[], jpfs_help_rm[], jpfs_help_gc[], jpfs_help_diff[],
+	jpfs_help_shell_init[], jpfs_help_doctor[];
 
 /* The short options that every command takes, and its long ones, for getopt_long(3). */
 #define JPFS_COMMON_SHORT "C:h"
@@ -81,6 +85,10 @@ must_check int jpfs_change_directory(const char *directory);
 
 /* Say what went wrong: message and, if there is one, remedy. `r` chooses among the exit codes. */
 int jpfs_fail(int r, const struct jp_error *error);
+
+/* From here on, jpfs_fail() says both in one line, for who did not ask; `before` comes first, and
+ * is a constant. */
+void jpfs_fail_briefly(const char *before);
 
 /* Say how a command was wrongly used; `command` may be NULL. Returns JPFS_EXIT_USAGE. */
 int jpfs_fail_usage(const char *command, const char *format, ...) printf_like(2, 3);

@@ -25,10 +25,11 @@ const char jpfs_help_overview[] =
 	"  rm ID...        remove conversations, into the store's trash; gc prunes that\n"
 	"  sync [DIR]      bring both sides together without a mount\n"
 	"  allow [DIR]     let this workspace use the conversations kept for its ID\n"
-	"  help COMMAND    more about a command\n"
+	"  doctor [DIR]    what may be the matter, and what to do about it\n"
+	"  shell-init SHELL  for your shell's profile: mounts what you enter\n"
+	"  help COMMAND    more about a command; -h, --help, --version\n"
 	"\n"
 	"  -C DIR          do as if started in DIR; also after the command\n"
-	"  -h, --help      this text; --version prints the version\n"
 	"\n"
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n"
 	"Conversations are kept in ~/.local/share/jp/workspace/<name>-<id>/conversations\n"
@@ -43,10 +44,13 @@ const char jpfs_help_mount[] =
 	"cleaned up and mounted anew. A workspace that is new to conversations kept\n"
 	"already is asked about once; `jpfs allow` answers beforehand.\n"
 	"\n"
+	"  --automount        as a shell's prompt does: nothing is asked, said or waited\n"
+	"                     for; nothing is mounted that was not used or allowed before\n"
 	"  -f, --foreground   don't go to the background; log to stderr, not to syslog\n"
 	"  -o OPTIONS         separated by commas:\n"
 	"       ro             nothing can be changed, and nothing is\n"
 	"       list_control   list .jpfs in the root (it is always there by name)\n"
+	"       idle_timeout=SECONDS  end when nobody has used it for so long\n"
 	"       debug          print every request to stderr; needs -f\n"
 	"       rw noatime nosuid nodev noexec allow_other max_read=N\n"
 	"       context=... fscontext=... defcontext=... rootcontext=...\n"
@@ -300,11 +304,48 @@ const char jpfs_help_allow[] =
 	"Lets the workspace that DIR is in (default: here) use the conversations that\n"
 	"are kept for its ID. The ID is committed with a project, so anybody can put\n"
 	"yours into a repository: a directory that is new to your conversations needs\n"
-	"your word, once. Git worktrees of a project that has it need none.\n"
+	"your word, once. Git worktrees of a project that has it need none. With\n"
+	"`jpfs shell-init` in the shell, it is then mounted at once.\n"
 	"\n"
 	"  -C DIR    do as if started in DIR\n"
 	"\n"
 	"Exit codes: 0 allowed, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_doctor[] =
+	"usage: jpfs doctor [-C DIR] [--json] [DIR]\n"
+	"\n"
+	"Looks at whatever may keep jpfs from working: the FUSE device and fusermount3,\n"
+	"limits, dead mounts, the shell, the store and its permissions, and, when DIR\n"
+	"(default: here) is in a workspace, that one's mount, last error, drafts, silo\n"
+	"and trust. Changes nothing. One line for each, and a hint where there is\n"
+	"something to do. \"note\" may be on purpose, \"wrong\" is not.\n"
+	"\n"
+	"  --json    an array of objects: check, verdict (ok, note or wrong), message\n"
+	"            and, where there is something to do, remedy\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.\n";
+
+const char jpfs_help_shell_init[] =
+	"usage: jpfs shell-init bash|zsh|fish\n"
+	"\n"
+	"Prints what an interactive shell evaluates so that a jp workspace is mounted\n"
+	"when a prompt appears in it, in the background. One of these lines in the\n"
+	"shell's own file, after those of other prompt hooks:\n"
+	"\n"
+	"  ~/.bashrc                    eval \"$(jpfs shell-init bash)\"\n"
+	"  ~/.zshrc                     eval \"$(jpfs shell-init zsh)\"\n"
+	"  ~/.config/fish/config.fish   jpfs shell-init fish | source\n"
+	"\n"
+	"A workspace that you don't own is left alone; one that was never used with jpfs\n"
+	"is named once, and `jpfs allow` lets it be mounted. JPFS_AUTOMOUNT=0 turns it\n"
+	"off, for a directory too (with direnv, for example). `jpfs umount` stays in\n"
+	"force until the workspace is entered anew.\n"
+	"\n"
+	"Sets GIT_DISCOVERY_ACROSS_FILESYSTEM=1: else git, started in a conversation's\n"
+	"directory, finds no repository.\n"
+	"\n"
+	"Exit codes: 0 printed, 2 wrong usage.\n";
 
 const char jpfs_help_help[] = "usage: jpfs help [COMMAND]\n"
 			      "\n"
@@ -327,9 +368,9 @@ int jpfs_command_help(int argc, char **argv)
 		return JPFS_EXIT_DONE;
 	}
 	command = jpfs_command_find(argv[optind]);
-	if (command == NULL || argc - optind > 1)
+	if (command == NULL || command->help == NULL || argc - optind > 1)
 		return jpfs_fail_usage(NULL, "there is no command %s",
-				       argv[command == NULL ? optind : optind + 1]);
+				       argv[argc - optind > 1 ? optind + 1 : optind]);
 	(void)fputs(command->help, stdout);
 	return JPFS_EXIT_DONE;
 }

@@ -14,6 +14,7 @@
 #include "core/user_data.h"
 #include "core/workspace.h"
 #include "fs/attach.h"
+#include "fs/cli/automount.h"
 #include "fs/cli/open.h"
 #include "fs/cli/place.h"
 #include "fs/lockfile.h"
@@ -40,16 +41,17 @@ enum {
 struct request {
 	const char *directory;
 	bool foreground;
-	int notify_fd; /* gets one byte when files can be used; -EBADF for none */
+	bool automount; /* a prompt appeared in it: see automount.h */
+	int notify_fd;  /* gets one byte when files can be used; -EBADF for none */
 	struct jpfs_mount_options options;
 	char fuse_options[OPTIONS_BYTES_MAX]; /* what of -o goes to the kernel */
 };
 
 /* ---- what was asked for ---- */
 
-static const char known_options[] =
-	"ro, list_control, debug, rw, noatime, nosuid, nodev, noexec, allow_other, "
-	"max_read=N, context=, fscontext=, defcontext=, rootcontext=";
+static const char known_options[] = "ro, list_control, idle_timeout=SECONDS, debug, rw, noatime, "
+				    "nosuid, nodev, noexec, allow_other, "
+				    "max_read=N, context=, fscontext=, defcontext=, rootcontext=";
 
 /* Those for the kernel; the ones ending in '=' want a value. */
 static const char *const kernel_options[] = {
@@ -92,6 +94,11 @@ static int take_options(struct request *request, char *list)
 			request->options.read_only = false;
 		if (strcmp(option, "list_control") == 0) {
 			request->options.list_control = true;
+		} else if (strncmp(option, "idle_timeout=", 13) == 0) {
+			if (!is_number(option + 13))
+				return jpfs_fail_usage(
+					"mount", "mount: %s: not a number of seconds", option);
+			request->options.idle_timeout_s = (unsigned)strtoul(option + 13, NULL, 10);
 		} else if (strcmp(option, "debug") == 0) {
 			request->options.debug = true;
 		} else if (!is_kernel_option(option)) {
@@ -111,8 +118,9 @@ static int take_options(struct request *request, char *list)
 
 static int parse(int argc, char **argv, struct request *ret)
 {
-	enum { NOTIFY_FD = 256 };
+	enum { NOTIFY_FD = 256, AUTOMOUNT };
 	static const struct option long_options[] = {
+		{"automount", no_argument, NULL, AUTOMOUNT},
 		{"foreground", no_argument, NULL, 'f'},
 		{"notify-fd", required_argument, NULL, NOTIFY_FD},
 		JPFS_COMMON_LONG,
@@ -125,6 +133,10 @@ static int parse(int argc, char **argv, struct request *ret)
 		switch (option) {
 		case 'f':
 			ret->foreground = true;
+			r = -1;
+			break;
+		case AUTOMOUNT:
+			ret->automount = true;
 			r = -1;
 			break;
 		case 'o':
@@ -146,6 +158,9 @@ static int parse(int argc, char **argv, struct request *ret)
 	}
 	if (ret->options.debug && !ret->foreground)
 		return jpfs_fail_usage("mount", "mount: -o debug prints to stderr; give -f too");
+	if (ret->automount && ret->foreground)
+		return jpfs_fail_usage("mount", "mount: --automount goes to the background; leave "
+						"out -f");
 	ret->options.fuse_options = ret->fuse_options;
 	r = jpfs_directory_argument("mount", argc, argv, &ret->directory);
 	return r == 0 ? -1 : r;
@@ -430,6 +445,8 @@ static int prepare(const struct request *request, struct jp_workspace *workspace
 	int r;
 
 	r = jp_workspace_find(request->directory, workspace, &error);
+	if (r == 0 && request->automount && !jpfs_automount_is_wanted(workspace))
+		return JPFS_EXIT_DONE;
 	if (r == 0)
 		r = jpfs_place_find(workspace->root_path, &place, &error);
 	if (r < 0)
@@ -442,12 +459,14 @@ static int prepare(const struct request *request, struct jp_workspace *workspace
 	r = jpfs_attach_check(&error);
 	if (r == 0)
 		r = jp_user_data_dir(&user_data, &error);
+	if (r == 0 && request->automount)
+		r = jpfs_automount_check(user_data, workspace, &error);
 	/* With an ID, the silo may be there already, whatever surrounds it. */
 	if (r == 0 && workspace->id[0] == '\0')
 		r = check_can_be_made(user_data, &error);
 	if (r == 0 && place.state == JPFS_PLACE_DEAD) {
 		r = jpfs_detach(place.mount_point, place.device, true, &error);
-		if (r == 0)
+		if (r == 0 && !request->automount)
 			jpfs_tell("%s: its daemon was gone, mounting it anew", place.mount_point);
 	}
 	if (r == 0)
@@ -475,7 +494,12 @@ int jpfs_command_mount(int argc, char **argv)
 		return r;
 	if (!request.foreground)
 		close_inherited(request.notify_fd);
+	if (request.automount)
+		jpfs_automount_be_quiet();
 	r = prepare(&request, &workspace, &user_data);
+	/* What a prompt waits for ends here; the rest takes as long as it takes. */
+	if (r < 0 && request.automount)
+		r = jpfs_automount_leave_prompt();
 	if (r >= 0)
 		return r;
 	r = jp_workspace_make_id(&workspace, &error);

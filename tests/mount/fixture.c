@@ -42,6 +42,7 @@ static void set_environment(struct fixture *fixture)
 	setenv("JP_USER_DATA_DIR", text, 1);
 	setenv("HOME", fixture->base, 1);
 	unsetenv("XDG_DATA_HOME");
+	unsetenv("JPFS_AUTOMOUNT"); /* somebody's shell may have set it */
 	setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
 	setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
 	for (const char *const *name = (const char *const[]){"AUTHOR", "COMMITTER", NULL};

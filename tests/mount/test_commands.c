@@ -204,7 +204,7 @@ static void wrong_usage_is_exit_code_2(void)
 	STEP(&f, ". ../t/lib.sh; refused 2 frobnicate \"$J\" frobnicate; hinted 'jpfs help'\n"
 		 "refused 2 --frob \"$J\" --frob mount; refused 2 -C \"$J\" -C\n"
 		 "refused 2 -x \"$J\" -x; refused 2 -z \"$J\" -zC .\n"
-		 "for c in mount umount status ls allow help; do\n"
+		 "for c in mount umount status ls allow doctor shell-init help; do\n"
 		 "  refused 2 --frob \"$J\" $c --frob; hinted \"jpfs help $c\"\n"
 		 "  refused 2 -q \"$J\" $c -q; refused 2 -C \"$J\" $c -C; done\n"
 		 "for c in mount umount status ls allow; do\n"
@@ -231,7 +231,8 @@ static void help_fits_a_terminal(void)
 	     "    fail \"$* is too large\"; }\n"
 	     "fits \"$J\" --help; cp ../t/help ../t/all; fits \"$J\" -h; fits \"$J\" help\n"
 	     "cmp ../t/help ../t/all\n"
-	     "for c in mount umount status ls allow help history diff show restore rm gc; do\n"
+	     "for c in mount umount status ls allow help history diff show restore rm gc doctor "
+	     "shell-init; do\n"
 	     "  fits \"$J\" $c --help; cp ../t/help ../t/one; grep -q \"jpfs $c\" ../t/one\n"
 	     "  grep -qw -- \"$c\" ../t/all; fits \"$J\" help $c; cmp ../t/help ../t/one; done\n"
 	     "\"$J\" --version | grep -qx 'jpfs [0-9.]*'; [ ! -e ../data ]\n"
@@ -255,6 +256,66 @@ static void mount_returns_when_files_can_be_used_and_umount_when_they_are_on_dis
 		 "cp -a \"$V\" ../t/copy; says \"unmounted: $V\" \"$J\" umount; [ ! -s ../t/err ]\n"
 		 "none_left || fail 'the daemon lives'; is_mounted \"$V\" && fail mounted\n"
 		 "diff -r ../t/copy \"$V\"; diff -r ../t/copy \"$D\"");
+	CHECK_INVARIANTS(&f);
+}
+
+static void an_idle_mount_ends_and_one_in_use_does_not(void)
+{
+	cleanup_world struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../t/lib.sh; refused 2 seconds \"$J\" mount -o idle_timeout=soon\n"
+	     "\"$J\" mount -o idle_timeout=1; exec 9< \"$V/$X/events.json\"; p=$(field pid .)\n"
+	     "sleep 3; is_mounted \"$V\" || fail 'ended with a file open'; [ \"$(ours)\" = $p ]\n"
+	     "is_mounted \"$V\"; sed -i s/First/Last/ \"$V/$X/metadata.json\"; exec 9<&-\n"
+	     "until_ok none_left; is_mounted \"$V\" && fail mounted\n"
+	     "[ \"$(title \"$D/$X\")\" = 'Last Title' ]; cmp \"$D/$X/metadata.json\" "
+	     "\"$V/$X/metadata.json\"");
+	CHECK_INVARIANTS(&f);
+}
+
+static void doctor_finds_a_dead_mount_and_says_what_to_do(void)
+{
+	cleanup_world struct fixture f;
+
+	if (!begin(&f))
+		return;
+	/* Other tests' mounts may be dead at any moment: only what is ours decides here. */
+	STEP(&f, ". ../t/lib.sh; cat > ../t/verdict.py <<'END'\n"
+		 "import json, sys\n"
+		 "for check in json.load(sys.stdin):\n"
+		 "    if check['check'] == sys.argv[1]: print(check['verdict'])\n"
+		 "END\n"
+		 "verdict() { \"$J\" doctor --json | python3 ../t/verdict.py $1; }\n"
+		 "doctor() { got=0; \"$J\" doctor > ../t/out || got=$?; }\n"
+		 "snapshot > ../t/before; doctor; grep -q \"$V: not mounted\" ../t/out\n"
+		 "snapshot | diff ../t/before - || fail 'doctor changed something'\n"
+		 "[ \"$(verdict silo)\" = note ]; \"$J\" mount; doctor; grep -q \"$S\" ../t/out\n"
+		 "for c in fuse mount drafts silo trust; do\n"
+		 "  [ \"$(verdict $c)\" = ok ] || fail $c; done\n"
+		 "chmod 755 \"$S\"; [ \"$(verdict silo)\" = note ]; chmod 700 \"$S\"\n"
+		 "kill -9 $(field pid .); until_ok sh -c '\"$J\" status | grep -q dead'\n"
+		 "doctor; [ $got = 1 ]; grep -q \"wrong .*$V: its daemon\" ../t/out\n"
+		 "grep -q 'hint: .*jpfs mount' ../t/out; \"$J\" umount\n"
+		 "refused 2 --frob \"$J\" doctor --frob");
+}
+
+static void a_command_waits_for_the_daemon_that_is_just_starting(void)
+{
+	cleanup_world struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../t/lib.sh; got=0; \"$J\" mount --automount 2> ../t/err || got=$?; [ $got = 1 ]\n"
+	     "[ \"$(wc -l < ../t/err)\" = 1 ]; grep -q 'run `jpfs allow' ../t/err; none_left\n"
+	     "JPFS_AUTOMOUNT=0 \"$J\" mount --automount; [ ! -e ../data ]\n"
+	     "JPFS_AUTOMOUNT=1 \"$J\" allow; is_mounted \"$V\"; \"$J\" umount\n"
+	     "for i in 1 2 3 4 5; do \"$J\" mount --automount > ../t/out; [ ! -s ../t/out ]\n"
+	     "  \"$J\" unproject 17457886044; \"$J\" project 17457886044\n"
+	     "  until_ok is_mounted \"$V\"; \"$J\" umount; done; none_left");
 	CHECK_INVARIANTS(&f);
 }
 
@@ -543,6 +604,9 @@ int main(void)
 		TEST(wrong_usage_is_exit_code_2),
 		TEST(help_fits_a_terminal),
 		TEST(mount_returns_when_files_can_be_used_and_umount_when_they_are_on_disk),
+		TEST(an_idle_mount_ends_and_one_in_use_does_not),
+		TEST(doctor_finds_a_dead_mount_and_says_what_to_do),
+		TEST(a_command_waits_for_the_daemon_that_is_just_starting),
 		TEST(the_daemon_keeps_nothing_of_its_callers),
 		TEST(mounting_twice_says_so_and_is_fine),
 		TEST(mounts_made_and_taken_away_at_once_leave_each_other_alone),
