@@ -15,6 +15,7 @@
 
 struct jpfs_command {
 	const char *name;
+	const char *what; /* in a few words, for completions and manual pages */
 	const char *help; /* the whole text of `jpfs help NAME`; NULL: not for people */
 	/* argv[0] is the command's name, getopt's state is fresh. Returns an exit code. */
 	int (*run)(int argc, char **argv);

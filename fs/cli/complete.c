@@ -19,35 +19,11 @@
 #include "fs/cli/place.h"
 #include "include/jpfs.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-/* The overview's line for a command tells what it does; a command that has none is without. */
-static void print_command(const char *name)
-{
-	size_t size = strlen(name);
-
-	for (const char *line = jpfs_help_overview; line != NULL; line = strchr(line, '\n')) {
-		const char *text;
-
-		line += *line == '\n' ? 1 : 0;
-		if (strncmp(line, "  ", 2) != 0 || strncmp(line + 2, name, size) != 0 ||
-		    line[2 + size] != ' ')
-			continue;
-		text = line + 2 + size + strspn(line + 2 + size, " ");
-		if (*text == '[' || isupper((unsigned char)*text)) { /* its argument */
-			text += strcspn(text, " \n");
-			text += strspn(text, " ");
-		}
-		(void)printf("%s\t%.*s\n", name, (int)strcspn(text, "\n"), text);
-		return;
-	}
-	(void)printf("%s\t\n", name);
-}
 
 static void print_options(const struct jpfs_command *command)
 {
@@ -126,7 +102,8 @@ int jpfs_command_complete(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "commands") == 0) {
 		for (size_t i = 0; i < jpfs_command_count; i++) {
 			if (jpfs_commands[i].help != NULL)
-				print_command(jpfs_commands[i].name);
+				(void)printf("%s\t%s\n", jpfs_commands[i].name,
+					     jpfs_commands[i].what);
 		}
 		return JPFS_EXIT_DONE;
 	}

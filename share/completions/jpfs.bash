@@ -25,7 +25,7 @@ _jpfs() {
 	else
 		case $command in
 		shell-init) candidates='bash zsh fish' ;;
-		mount | umount | status | ls | sync | allow | doctor)
+		mount | umount | status | ls | sync | allow | doctor | gc)
 			mapfile -t COMPREPLY < <(compgen -d -- "$word")
 			return
 			;;

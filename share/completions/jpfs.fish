@@ -17,7 +17,7 @@ function __jpfs_command
 end
 
 function __jpfs_takes
-    set -l directories mount umount status ls sync allow doctor
+    set -l directories mount umount status ls sync allow doctor gc
     set -l command (__jpfs_command); or return
     switch $command
         case help
