@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +31,8 @@
 enum {
 	PATIENCE_MS = 3000, /* then it is said what is being waited for */
 	SLICE_MS = 100,     /* less than a daemon waits before it mounts again */
-	LAZY_MS = 2000,     /* what is in use may keep the daemon for hours */
+	RETRY_MS = 50,
+	LAZY_MS = 2000, /* what is in use may keep the daemon for hours */
 	USERS_BYTES_MAX = 256,
 };
 
@@ -168,15 +170,30 @@ static int sync_mount(const char *mount_point, struct jp_error *error)
 	return r;
 }
 
-static void explain_busy(const char *mount_point, pid_t daemon, struct jp_error *error)
+/*
+ * Take the mount away. The kernel also calls it busy while somebody's path leads through it at this
+ * moment, or a file is being closed: when nobody can be seen who has it in use, it is tried again
+ * for a while.
+ */
+static int detach(const struct jpfs_place *place, pid_t daemon, bool lazy, struct jp_error *error)
 {
-	char users[USERS_BYTES_MAX];
+	char users[USERS_BYTES_MAX] = "";
+	int r;
 
-	jpfs_users_of(mount_point, daemon, users, sizeof(users));
-	jp_error_set(error, -EBUSY, "%s: in use%s%s", mount_point, users[0] != '\0' ? " by " : "",
+	for (int waited = 0;; waited += RETRY_MS) {
+		r = jpfs_detach(place->mount_point, place->device, lazy, error);
+		if (r != -EBUSY)
+			return r;
+		jpfs_users_of(place->mount_point, daemon, users, sizeof(users));
+		if (users[0] != '\0' || waited >= LAZY_MS)
+			break;
+		(void)poll(NULL, 0, RETRY_MS);
+	}
+	jp_error_set(error, r, "%s: in use%s%s", place->mount_point, users[0] != '\0' ? " by " : "",
 		     users);
 	jp_error_remedy(error, "leave that directory, close what is open there and try again, or "
 			       "unmount while it is in use: `jpfs umount --lazy`");
+	return r;
 }
 
 static int unmount_live(const struct jpfs_place *place, bool lazy)
@@ -193,9 +210,7 @@ static int unmount_live(const struct jpfs_place *place, bool lazy)
 		return jpfs_fail(r, &error);
 	if (r < 0)
 		jpfs_tell("%s", error.message);
-	r = jpfs_detach(place->mount_point, place->device, lazy, &error);
-	if (r == -EBUSY)
-		explain_busy(place->mount_point, keeper.daemon, &error);
+	r = detach(place, keeper.daemon, lazy, &error);
 	if (r < 0)
 		return jpfs_fail(r, &error);
 	/* Unless somebody still uses it, there is nothing left for it to do. */
