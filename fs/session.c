@@ -19,6 +19,7 @@
 #include "fs/lockfile.h"
 #include "fs/log.h"
 #include "fs/ops.h"
+#include "fs/requests.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -184,6 +185,7 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 	char *arguments[] = {"jpfs", "-d", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(daemon->options->debug ? 2 : 1, arguments);
 	struct session *session = calloc(1, sizeof(*session));
+	struct fuse_lowlevel_ops counted;
 	char fd_path[32];
 	int fd, r;
 
@@ -193,8 +195,8 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 	pthread_mutex_init(&session->detaching, NULL);
 	jpfs_connection_init(&session->connection, &daemon->view, &daemon->idle);
 	session->connection.became_empty = became_empty;
-	session->fuse =
-		fuse_session_new(&args, &operations, sizeof(operations), &session->connection);
+	jpfs_requests_count(&daemon->view.requests, &operations, &counted);
+	session->fuse = fuse_session_new(&args, &counted, sizeof(counted), &session->connection);
 	fuse_opt_free_args(&args);
 	if (session->fuse == NULL) {
 		free_session(session);

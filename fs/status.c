@@ -114,6 +114,7 @@ int jpfs_status_text(struct jpfs_view *view, char **ret_text, size_t *ret_size)
 			    json_pack("{s:i, s:i, s:i}", "current", (int)view->recovered.current,
 				      "history", (int)view->recovered.history, "trash",
 				      (int)view->recovered.trash));
+	json_object_set_new(root, "requests", jpfs_requests_to_json(&view->requests));
 	json_object_set_new(root, "last_error", format_failure(view));
 	text = r < 0 ? NULL : json_dumps(root, JSON_INDENT(2));
 	json_decref(root);

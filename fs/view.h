@@ -42,6 +42,7 @@
 #include "core/silo.h"
 #include "core/staging.h"
 #include "core/workspace.h"
+#include "fs/requests.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -236,6 +237,7 @@ struct jpfs_view {
 	atomic_uint_least64_t next_serial, next_temporary;
 	struct jpfs_object root, archive, control, status, local, local_archive, history;
 	struct jpfs_work *work;
+	struct jpfs_requests requests; /* of all its connections */
 };
 
 /* One name in a listing. */
