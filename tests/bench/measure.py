@@ -1,0 +1,111 @@
+"""
+Clocks and numbers: one command's time, pairs of two in turn, what of many times is told.
+
+A machine has moods: another program, a warm processor, a disk that tidies up. So nothing is measured
+alone. What is looked at (B) and what it is compared with (A) run in turn, A B A B, and each B is divided
+by the A just before it. The median of these ratios is the result, the least and the greatest tell how
+far to trust it.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+
+class CannotMeasure(Exception):
+    """What is to be measured does not work; the text tells why."""
+
+
+BEGAN = time.monotonic()
+
+
+def say(text):
+    """Progress, for whoever waits, with the seconds since the start."""
+    print("%5.0f  %s" % (time.monotonic() - BEGAN, text), file=sys.stderr, flush=True)
+
+
+def run(*command, env=None, cwd=None):
+    """Run to the end, not measured; returns what it printed."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False,
+                          stderr=subprocess.PIPE, text=True, errors="replace", env=env, cwd=cwd)
+    if done.returncode != 0:
+        raise CannotMeasure("%s: exit code %d: %s" % (" ".join(command), done.returncode,
+                                                     done.stderr.strip()))
+    return done.stdout
+
+
+def time_command(command, accepted=(0,)):
+    """Seconds from before a process is made until it has ended, its output going nowhere."""
+    actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+               (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+    began = time.perf_counter()
+    pid = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
+    _, status = os.waitpid(pid, 0)
+    took = time.perf_counter() - began
+    code = os.waitstatus_to_exitcode(status)
+    if code not in accepted:
+        raise CannotMeasure("%s: exit code %d" % (" ".join(command), code))
+    return took
+
+
+def run_numbers(*command):
+    """A program that prints one number of nanoseconds in each line: seconds. See act.c."""
+    return [int(line) / 1e9 for line in run(*command).split()]
+
+
+class Pairs:
+    """Times of A and of B, each B with the A just before it."""
+
+    def __init__(self):
+        self.base = []
+        self.times = []
+
+    def add(self, base, took):
+        self.base.append(base)
+        self.times.append(took)
+
+    def result(self):
+        ratios = [took / base for base, took in zip(self.base, self.times)]
+        return {"base_ms": statistics.median(self.base) * 1e3,
+                "ms": statistics.median(self.times) * 1e3,
+                "value": statistics.median(ratios), "min": min(ratios), "max": max(ratios),
+                "pairs": len(ratios), "unit": "x"}
+
+
+def in_turn(base, others, pairs):
+    """
+    base() and each of others {name: function} return seconds. Returns {name: Pairs}, after one round
+    that does not count.
+    """
+    results = {name: Pairs() for name in others}
+    for index in range(pairs + 1):
+        for name, function in others.items():
+            first = base()
+            second = function()
+            if index > 0:
+                results[name].add(first, second)
+    return results
+
+
+def percentile(values, part):
+    """The value that `part` (0 to 1) of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, min(len(ordered) - 1, int(part * len(ordered) + 0.5) - 1))]
+
+
+def latencies(seconds, unit="ms"):
+    """p50 and p99 of many; p99 is what a goal is about."""
+    return {"value": percentile(seconds, 0.99) * 1e3, "p50": percentile(seconds, 0.5) * 1e3,
+            "min": min(seconds) * 1e3, "max": max(seconds) * 1e3, "times": len(seconds),
+            "unit": unit}
+
+
+def wait_until(question, what, seconds=120.0):
+    """Ask until it is true."""
+    end = time.monotonic() + seconds
+    while not question():
+        if time.monotonic() > end:
+            raise CannotMeasure("%s: not within %d s" % (what, seconds))
+        time.sleep(0.02)

@@ -1,0 +1,129 @@
+"""
+The daemon itself: how long mounting takes, what memory it needs, whether it sleeps; and how long a
+change is on its way, from the store to a reader and from a writer to the store.
+"""
+
+import os
+import statistics
+import time
+
+from measure import latencies, run_numbers, say, time_command, wait_until
+
+PAUSE_S = 0.5
+
+
+def measure_mount(world, times, wanted):
+    """Everything in step, so that there is nothing to be done but to look."""
+    if "mount" not in wanted:
+        return
+    say("%d conversations: mounting" % world.count)
+    took = []
+    for _ in range(times):
+        world.jpfs.settle()
+        world.jpfs.umount()
+        took.append(world.jpfs.mount() * 1e6 / world.count)
+    world.jpfs.settle()
+    yield {"row": "mount", "front": "jpfs", "conversations": world.count, "unit": "us",
+           "value": statistics.median(took), "min": min(took), "max": max(took),
+           "times": len(took), "ms": statistics.median(took) * world.count / 1e3}
+
+
+def _private_bytes(pid):
+    """Resident memory that is its own: not the program, not shared libraries."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+        for line in file:
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _forget():
+    """The kernel forgets every name and inode that nobody uses, of all filesystems."""
+    os.sync()
+    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+        file.write("2")
+
+
+def measure_memory(world, wanted):
+    """All of the daemon's memory, after everything was looked at, and after the kernel forgot."""
+    if not {"memory", "memory-forgotten"} & wanted:
+        return
+    say("%d conversations: memory" % world.count)
+    world.jpfs.umount()
+    world.jpfs.mount()
+    world.jpfs.settle()
+    before = _private_bytes(world.jpfs.pid)
+    time_command(("ls", "-lR", world.jpfs.view))
+    walked = _private_bytes(world.jpfs.pid)
+    told = {"front": "jpfs", "conversations": world.count, "unit": "bytes"}
+    yield dict(told, row="memory", value=walked / world.count,
+               before=before / world.count)
+    if "memory-forgotten" not in wanted:
+        return
+    if os.geteuid() != 0:
+        say("only root can make the kernel forget: left out")
+        return
+    _forget()
+    seen = []
+
+    def is_still():
+        time.sleep(0.2)
+        seen.append(_private_bytes(world.jpfs.pid))
+        return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3]
+
+    wait_until(is_still, "the daemon's memory stays as it is")
+    yield dict(told, row="memory-forgotten", value=seen[-1] / world.count,
+               met=seen[-1] < walked)
+    # Warm again, for whatever is measured next.
+    for front_end in [world.plain] + world.front_ends():
+        time_command(("ls", "-lR", front_end.view))
+
+
+def _switches(pid):
+    """How often threads of a process have gone to sleep: each wake-up ends so."""
+    total = 0
+    for thread in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/status" % (pid, thread), encoding="ascii") as file:
+            for line in file:
+                if line.startswith("voluntary_ctxt_switches:"):
+                    total += int(line.split()[1])
+    return total
+
+
+def measure_idle(world, seconds, wanted):
+    """Nobody does anything; so should the daemon."""
+    if "idle" not in wanted:
+        return
+    say("idle for %d s" % seconds)
+    world.jpfs.settle()
+    time.sleep(PAUSE_S)
+    before = _switches(world.jpfs.pid)
+    time.sleep(seconds)
+    yield {"row": "idle", "front": "jpfs", "conversations": world.count, "unit": "/s",
+           "value": (_switches(world.jpfs.pid) - before) / seconds}
+
+
+def measure_latencies(world, act, times, burst, wanted):
+    """How long changes take, in both directions."""
+    told = {"front": "jpfs", "conversations": world.count}
+    here = os.path.join(world.jpfs.special(), "metadata.json")
+    there = os.path.join(world.jpfs.durable(), "metadata.json")
+    if {"visible", "stale"} & wanted:
+        say("a change in the store until it is seen, %d times" % times)
+        world.jpfs.settle()
+        numbers = run_numbers(act, "visible", there, here, str(times))
+        stale = round(numbers.pop() * 1e9)
+        yield dict(told, row="visible", **latencies(numbers))
+        yield dict(told, row="stale", value=stale, unit="reads")
+    for key, flags in (("durable", ()), ("fsync", ("-s",))):
+        if key in wanted:
+            say("a change in the mount until it is durable, %d times" % times)
+            world.jpfs.settle()
+            yield dict(told, row=key, **latencies(
+                run_numbers(act, "durable", *flags, here, there, str(times))))
+    if "durable-burst" in wanted:
+        say("%d saves at once" % burst)
+        world.jpfs.settle()
+        yield dict(told, row="durable-burst", **latencies(
+            run_numbers(act, "burst", world.jpfs.view, world.jpfs.store, str(burst))))
+    world.jpfs.settle()

@@ -1,0 +1,133 @@
+"""
+Reading: many small files, again and again, as people, git and jp do it; the first walk after mounting;
+one very large file.
+"""
+
+import functools
+import os
+import shutil
+
+import rows
+from measure import CannotMeasure, in_turn, say, time_command
+
+NOWHERE = "nowhere to be found"
+READERS = 4
+
+
+def _list_files(world):
+    """All files of the tree, for xargs; the same names in each front end."""
+    path = os.path.join(world.directory, "files")
+    names = []
+    for directory, _, files in os.walk(world.plain.view):
+        names += [os.path.relpath(os.path.join(directory, name), world.plain.view)
+                  for name in files]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("".join(name + "\0" for name in sorted(names)))
+    return path
+
+
+def _commands(world, front_end):
+    """{row: (command, exit codes that are right)}"""
+    view, files = front_end.view, os.path.join(world.directory, "files")
+    cat = "cd '%s' && xargs -0 cat <'%s' >/dev/null" % (view, files)
+    return {
+        "find": (("find", view), (0,)),
+        "ls": (("ls", "-lR", view), (0,)),
+        "du": (("du", "-s", view), (0,)),
+        "git-status": (("git", "-C", front_end.root, "status", "--porcelain"), (0,)),
+        "rg": (("rg", NOWHERE, view), (1,)),
+        "grep": (("grep", "-r", NOWHERE, view), (1,)),
+        "cat": (("sh", "-c", cat), (0,)),
+        # tar reads nothing when it sees that it writes to /dev/null.
+        "tar": (("sh", "-c", "tar c -C '%s' . | cat >/dev/null" % view), (0,)),
+        "readers": (("sh", "-c", "(%s) & " % cat * READERS + "wait"), (0,)),
+    }
+
+
+def measure_walks(world, pairs, wanted):
+    """Everything in the kernel's caches, as far as the front end lets it be."""
+    _list_files(world)
+    world.jpfs.settle()
+    base = _commands(world, world.plain)
+    commands = {front_end.name: _commands(world, front_end)
+                for front_end in world.front_ends()}
+    os.environ["GIT_OPTIONAL_LOCKS"] = "0"  # or git status writes an index now and then
+    for row in rows.WALKS:
+        if row.key not in wanted:
+            continue
+        if shutil.which(base[row.key][0][0]) is None:
+            say("%s is not installed: left out" % base[row.key][0][0])
+            continue
+        say("%d conversations: %s" % (world.count, row.title))
+        results = in_turn(functools.partial(time_command, *base[row.key]),
+                          {name: functools.partial(time_command, *commands[name][row.key])
+                           for name in commands}, pairs)
+        requests = world.jpfs.count_requests(
+            functools.partial(time_command, *commands["jpfs"][row.key]))
+        for name, result in results.items():
+            told = dict(result.result(), row=row.key, front=name, conversations=world.count)
+            if name == "jpfs":
+                told["requests"] = requests
+            yield told
+
+
+def measure_first(world, pairs, wanted):
+    """Mounted anew each time; what lies beneath is in the page cache, nothing of the mount is."""
+    for row in rows.FIRST:
+        if row.key not in wanted:
+            continue
+        say("%d conversations: %s" % (world.count, row.title))
+        command = {"first-find": ("find",), "first-ls": ("ls", "-lR")}[row.key]
+
+        def walk(front_end, command=command):
+            front_end.umount()
+            front_end.mount()
+            return time_command((*command, front_end.view))
+
+        results = in_turn(functools.partial(time_command, (*command, world.plain.view)),
+                          {front_end.name: functools.partial(walk, front_end)
+                           for front_end in world.front_ends()}, pairs)
+        for name, result in results.items():
+            yield dict(result.result(), row=row.key, front=name, conversations=world.count)
+
+
+def _evict(path):
+    """Let go of the pages that the kernel has of this file, there and nowhere else."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(fd)
+
+
+def measure_large(world, pairs, wanted):
+    """One large file: with its pages not in the mount's cache, but in that of the disk below; and in
+    both."""
+    if not {"large-first", "large-again"} & wanted:
+        return
+    say("one large file")
+    world.jpfs.settle()
+
+    def path(view):
+        return os.path.join(view, world.large, "events.json")
+
+    if os.path.getsize(path(world.jpfs.view)) != os.path.getsize(path(world.plain.view)):
+        raise CannotMeasure("%s: not the same file" % path(world.jpfs.view))
+
+    def read(front_end, is_first):
+        file = path(front_end.view)
+        if is_first:
+            _evict(file)
+            time_command(("cat", path(world.jpfs.store)))  # warm below
+        return time_command(("cat", file))
+
+    for key, is_first in (("large-first", True), ("large-again", False)):
+        results = in_turn(functools.partial(read, world.plain, False),
+                          {front_end.name: functools.partial(read, front_end, is_first)
+                           for front_end in world.front_ends()}, pairs)
+        for name, result in results.items():
+            told = dict(result.result(), row=key, front=name, conversations=world.count)
+            if name == "jpfs":
+                told["requests"] = world.jpfs.count_requests(
+                    functools.partial(read, world.jpfs, is_first))
+            yield told
