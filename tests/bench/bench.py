@@ -33,7 +33,7 @@ SOURCE = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..")
 OTHERS = ("bindfs", "passthrough")
 # How many changes are followed, bytes of the large file, small files, seconds of idleness.
 Size = collections.namedtuple("Size", "times large files idle_s")
-SIZES = {"whole": Size(200, 100_000_000, 3000, 5), "quick": Size(40, 100_000_000, 3000, 2),
+SIZES = {"whole": Size(200, 100_000_000, 3000, 5), "quick": Size(40, 100_000_000, 500, 2),
          "tiny": Size(3, 2_000_000, 20, 1)}
 MOUNT_SCALE = 1 / 100  # for trees that are only mounted: nobody reads their files
 
@@ -118,12 +118,12 @@ def plan(arguments, tools):
             yield (lambda count=count, is_first=is_first: World(
                 tools, count, arguments.others, special=is_first)), steps
     if wanted & {row.key for row in rows.LARGE}:
-        yield (lambda: World(tools, 10, arguments.others, large=size.large)), [
+        yield (lambda: World(tools, 10, arguments.others, large=size.large, has_git=False)), [
             lambda world: walks.measure_large(world, pairs, wanted)]
     more = [] if size is not SIZES["whole"] or arguments.conversations else [1000]
     for count in more + ([100_000] if arguments.long else []):
         if "mount" in wanted:
-            yield (lambda count=count: World(tools, count, [], scale=MOUNT_SCALE)), [
+            yield (lambda count=count: World(tools, count, [], scale=MOUNT_SCALE, has_git=False)), [
                 lambda world: serving.measure_mount(world, pairs, wanted)]
 
 

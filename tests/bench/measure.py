@@ -77,14 +77,15 @@ class Pairs:
 def in_turn(base, others, pairs):
     """
     base() and each of others {name: function} return seconds. Returns {name: Pairs}, after one round
-    that does not count.
+    that does not count, where there is more than one.
     """
     results = {name: Pairs() for name in others}
-    for index in range(pairs + 1):
+    warm_up = 1 if pairs > 1 else 0
+    for index in range(warm_up + pairs):
         for name, function in others.items():
             first = base()
             second = function()
-            if index > 0:
+            if index >= warm_up:
                 results[name].add(first, second)
     return results
 

@@ -48,7 +48,7 @@ SAVES = (
     Row("save-both", "jp saves 1 MB to the store, then through the mount"),
     Row("sed", "sed -i on 1 MB", 2),
     Row("append", "append 200 bytes to 1 MB, against copying it", 1.5),
-    Row("churn", "create and remove 3,000 small files", 4),
+    Row("churn", "create and remove small files", 4),
 )
 SERVING = (
     Row("mount", "mounting, in step, per conversation", 10, "us"),

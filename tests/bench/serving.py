@@ -28,13 +28,34 @@ def measure_mount(world, times, wanted):
            "times": len(took), "ms": statistics.median(took) * world.count / 1e3}
 
 
-def _private_bytes(pid):
-    """Resident memory that is its own: not the program, not shared libraries."""
-    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+def _family(pid):
+    """A process, and those that it has started."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name, encoding="utf-8", errors="replace") as file:
+                    parents[int(name)] = int(file.read().rsplit(")", 1)[1].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it has ended meanwhile
+    family = [pid]
+    for member in family:
+        family += [child for child, parent in parents.items() if parent == member]
+    return family
+
+
+def _status_number(path, key):
+    with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
+            if line.startswith(key + ":"):
+                return int(line.split()[1])
     return 0
+
+
+def _private_bytes(pid):
+    """Resident memory that is the daemon's own: not the program, not shared libraries."""
+    return sum(_status_number("/proc/%d/status" % member, "RssAnon") * 1024
+               for member in _family(pid))
 
 
 def _forget():
@@ -80,14 +101,10 @@ def measure_memory(world, wanted):
 
 
 def _switches(pid):
-    """How often threads of a process have gone to sleep: each wake-up ends so."""
-    total = 0
-    for thread in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/status" % (pid, thread), encoding="ascii") as file:
-            for line in file:
-                if line.startswith("voluntary_ctxt_switches:"):
-                    total += int(line.split()[1])
-    return total
+    """How often the daemon's threads have gone to sleep: each wake-up ends so."""
+    return sum(_status_number("/proc/%d/task/%s/status" % (member, thread),
+                              "voluntary_ctxt_switches")
+               for member in _family(pid) for thread in os.listdir("/proc/%d/task" % member))
 
 
 def measure_idle(world, seconds, wanted):

@@ -59,6 +59,15 @@ def allow_many_files():
         return limit
 
 
+def is_alive(pid):
+    """Whether a process has not ended; nobody may have asked how it ended yet."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class FrontEnd:
     """A project, and what serves its conversations; as it is, the directory itself."""
 
@@ -72,6 +81,20 @@ class FrontEnd:
 
     def prepare(self):
         """Make the project; mounted afterwards."""
+
+    def add_worktree(self):
+        """Make the directory, without files in it."""
+        if self.world.has_git:
+            run(*GIT, "-C", self.world.plain.root, "worktree", "add", "-q", "--no-checkout", "-B",
+                self.name, self.root)
+        else:
+            os.mkdir(self.root)
+
+    def read_index(self):
+        """The files are there: let git find out that nothing has changed."""
+        if self.world.has_git:
+            run(*GIT, "-C", self.root, "reset", "-q")
+            run(*GIT, "-C", self.root, "status", "--porcelain")
 
     def mount(self):
         """Mount it; returns how many seconds it took until it could be used."""
@@ -100,14 +123,12 @@ class Other(FrontEnd):
         raise NotImplementedError
 
     def prepare(self):
-        run(*GIT, "-C", self.world.plain.root, "worktree", "add", "-q", "--no-checkout", "-B",
-            self.name, self.root)
+        self.add_worktree()
         os.makedirs(self.view)
         shutil.copy(os.path.join(self.world.plain.root, ".jp", ".id"),
                     os.path.join(self.root, ".jp"))
         self.mount()
-        run(*GIT, "-C", self.root, "reset", "-q")
-        run(*GIT, "-C", self.root, "status", "--porcelain")
+        self.read_index()
 
     def mount(self):
         began = time.perf_counter()
@@ -167,11 +188,9 @@ class Jpfs(FrontEnd):
         self.env = dict(os.environ, JP_USER_DATA_DIR=os.path.join(world.directory, "data"))
 
     def prepare(self):
-        run(*GIT, "-C", self.world.plain.root, "worktree", "add", "-q", "--no-checkout", "-B",
-            self.name, self.root)
+        self.add_worktree()
         run("cp", "-a", os.path.join(self.world.plain.root, ".jp"), self.root)
-        run(*GIT, "-C", self.root, "reset", "-q")
-        run(*GIT, "-C", self.root, "status", "--porcelain")
+        self.read_index()
         os.makedirs(self.silo, mode=0o700)
         run("cp", "-a", self.view, self.store)
         # jp's own note of whose store this is: nobody need be asked then.
@@ -195,8 +214,7 @@ class Jpfs(FrontEnd):
         if self.pid is None:
             return
         run(self.program, "umount", self.root, env=self.env)
-        wait_until(lambda pid=self.pid: not os.path.exists("/proc/%d" % pid),
-                   "the daemon of %s ends" % self.root)
+        wait_until(lambda pid=self.pid: not is_alive(pid), "the daemon of %s ends" % self.root)
         self.pid = None
 
     def settle(self):
@@ -225,13 +243,15 @@ class Jpfs(FrontEnd):
 class World:
     """
     One tree of conversations for all front ends. `others` are names of those that are compared as
-    well, `large` is the size of the events.json of one conversation more, or 0.
+    well, `special` asks for the conversations that are written to, `large` is the size of the events.json of one conversation more, or 0.
     """
 
     alive = []
 
-    def __init__(self, tools, count, others, special=False, large=0, scale=tree.SCALE):
+    def __init__(self, tools, count, others, special=False, large=0, scale=tree.SCALE,
+                 has_git=True):
         self.count = count
+        self.has_git = has_git
         self.directory = tempfile.mkdtemp(prefix="jpfs-bench-", dir=tools.directory)
         self.plain = FrontEnd(self)
         self.jpfs = Jpfs(self, tools.jpfs)
@@ -250,10 +270,11 @@ class World:
         self.specials = tree.generate(self.plain.view, count, tools.seed, scale,
                                       len(SPECIALS) if special else 0)
         self.large = tree.write_large(self.plain.view, large, tools.seed) if large else None
-        git = (*GIT, "-C", self.plain.root)
-        run(*git, "init", "-q")
-        run(*git, "add", ".")
-        run(*git, "commit", "-q", "-m", "All conversations")
+        if has_git:
+            git = (*GIT, "-C", self.plain.root)
+            run(*git, "init", "-q")
+            run(*git, "add", ".")
+            run(*git, "commit", "-q", "-m", "All conversations")
         for front_end in self.front_ends():
             front_end.prepare()
         # What was written so far shall not be on its way to the disk while something is measured.
@@ -271,7 +292,7 @@ class World:
             except CannotMeasure as failure:
                 say(str(failure))
                 subprocess.run(("fusermount3", "-u", "-z", front_end.view), check=False)
-                if front_end.pid is not None and os.path.exists("/proc/%d" % front_end.pid):
+                if front_end.pid is not None and is_alive(front_end.pid):
                     os.kill(front_end.pid, signal.SIGKILL)
         if any(os.path.ismount(front_end.view) for front_end in self.front_ends()):
             say("%s stays: something is still mounted in it" % self.directory)
