@@ -34,6 +34,7 @@
 
 enum {
 	APPENDED_BYTES = 200,
+	EVENT_ROOM = 200, /* for one more event */
 	SMALL_BYTES = 100,
 	REREADS = 20,
 	SEEN_SECONDS = 60,
@@ -162,9 +163,9 @@ static size_t add_event(char *data, size_t size)
 	size--;
 	while (size > 0 && (data[size - 1] == '\n' || data[size - 1] == ' '))
 		size--;
-	return size + (size_t)sprintf(data + size, /* NOLINT: there is room for 200 bytes */
-				      ",\n  {\n    \"timestamp\": \"2026-03-30 10:00:00.0\",\n"
-				      "    \"type\": \"turn_start\"\n  }\n]\n");
+	return size + (size_t)snprintf(data + size, EVENT_ROOM,
+				       ",\n  {\n    \"timestamp\": \"2026-03-30 10:00:00.0\",\n"
+				       "    \"type\": \"turn_start\"\n  }\n]\n");
 }
 
 static int save(char **paths, bool sync)
@@ -173,7 +174,7 @@ static int save(char **paths, bool sync)
 
 	for (; *paths != NULL; paths++) {
 		size_t size, there;
-		char *data = read_whole(*paths, 200, &size), *old;
+		char *data = read_whole(*paths, EVENT_ROOM, &size), *old;
 		int64_t began;
 
 		size = add_event(data, size);

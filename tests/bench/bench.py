@@ -135,6 +135,7 @@ def measure(arguments):
         if not getattr(tools, name):
             left_out.append("%s is not installed" % name)
             arguments.others.remove(name)
+    machine = report.describe_machine(tools, filesystem_of(tools.directory))
     results, is_whole = [], True
     for make, steps in plan(arguments, tools):
         world = make()
@@ -150,9 +151,7 @@ def measure(arguments):
     order = list(rows.ROWS)
     results.sort(key=lambda result: (order.index(result["row"]), result["conversations"]))
     measured = {"date": datetime.date.today().isoformat(), "seed": arguments.seed,
-                "scale": tree.SCALE,
-                "machine": report.describe_machine(tools, filesystem_of(tools.directory)),
-                "results": results, "left_out": left_out}
+                "scale": tree.SCALE, "machine": machine, "results": results, "left_out": left_out}
     return measured, is_whole
 
 

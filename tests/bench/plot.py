@@ -11,7 +11,7 @@ import rows
 
 FRONTS = (("ext4", "the directory itself", "#8c8c8c"), ("jpfs", "jpfs", "#1a7f5a"),
           ("passthrough", "libfuse's passthrough_ll", "#d08a1d"), ("bindfs", "bindfs", "#b5493b"))
-WIDTH, LEFT, RIGHT, TOP = 860, 300, 60, 70
+WIDTH, LEFT, RIGHT, TOP = 920, 370, 60, 70
 BAR, GROUP_GAP = 9, 12
 LEAST, GREATEST = 0.5, 100.0
 

@@ -32,7 +32,7 @@ def _processor():
 
 
 def describe_machine(tools, filesystem):
-    """Where it was measured, and with what."""
+    """Where it is measured, and with what; called before."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     versions = {
         "jpfs": _first_line(tools.jpfs, "--version"),
@@ -42,9 +42,18 @@ def describe_machine(tools, filesystem):
         "git": _first_line("git", "--version"),
     }
     return {"processor": _processor(), "processors": len(os.sched_getaffinity(0)),
-            "memory_gib": round(memory, 1), "kernel": platform.release(),
+            "load": os.getloadavg()[0], "memory_gib": round(memory, 1), "kernel": platform.release(),
             "filesystem": filesystem,
             "versions": {name: text for name, text in versions.items() if text}}
+
+
+def busyness(machine):
+    """A warning where others were at work when it began, or None."""
+    load, processors = machine.get("load", 0), machine["processors"]
+    if load < processors / 2:
+        return None
+    return ("the machine was busy when this began (load %.1f on %d processors): trust the times less, the "
+            "requests as ever" % (load, processors))
 
 
 def is_met(result):
@@ -152,6 +161,8 @@ def to_text(measured):
             parts.append(_as_text(lines))
     for text in measured["left_out"]:
         parts.append("left out: %s\n" % text)
+    if busyness(measured["machine"]):
+        parts.append("note: %s\n" % busyness(measured["machine"]))
     return "\n".join(parts)
 
 
@@ -162,6 +173,8 @@ def to_markdown(measured):
         lines = make(measured["results"])
         if len(lines) > 1:
             parts.append(_as_markdown(lines))
+    if busyness(measured["machine"]):
+        parts.append("Note: %s.\n" % busyness(measured["machine"]))
     return "\n".join(parts)
 
 

@@ -45,7 +45,7 @@ LARGE = (
 SAVES = (
     Row("save", "jp's save of 1 MB, against two without jpfs", 1.0),
     Row("save-fsync", "the same with fsync of file and directory", 1.0),
-    Row("save-both", "jp saves 1 MB to the store, then through the mount"),
+    Row("save-both", "jp saves 1 MB in the store and in the mount"),
     Row("sed", "sed -i on 1 MB", 2),
     Row("append", "append 200 bytes to 1 MB, against copying it", 1.5),
     Row("churn", "create and remove small files", 4),

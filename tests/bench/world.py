@@ -28,11 +28,19 @@ ID = "bench"
 SPECIALS = ("ext4", "jpfs", "bindfs", "passthrough")
 GIT = ("git", "-c", "core.looseCompression=0", "-c", "gc.auto=0", "-c", "user.name=bench",
        "-c", "user.email=bench@example.org", "-c", "init.defaultBranch=main")
-MEMORY_FILESYSTEMS = ("tmpfs", "ramfs", "overlayfs")
+MEMORY_FILESYSTEMS = ("tmpfs", "ramfs")
 
 
 def filesystem_of(path):
-    return run("stat", "-f", "-c", "%T", path).strip()
+    """The type of the filesystem that a directory is on, as the kernel calls it."""
+    device = os.stat(path).st_dev
+    wanted = "%d:%d" % (os.major(device), os.minor(device))
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            words = line.split()
+            if words[2] == wanted:
+                return words[words.index("-") + 1]
+    return "unknown"
 
 
 def find_disk():
@@ -243,7 +251,8 @@ class Jpfs(FrontEnd):
 class World:
     """
     One tree of conversations for all front ends. `others` are names of those that are compared as
-    well, `special` asks for the conversations that are written to, `large` is the size of the events.json of one conversation more, or 0.
+    well, `special` asks for the conversations that are written to, `large` is the size of the
+    events.json of one conversation more, or 0.
     """
 
     alive = []
