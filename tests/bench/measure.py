@@ -36,18 +36,27 @@ def run(*command, env=None, cwd=None):
     return done.stdout
 
 
+class Took(float):
+    """Seconds by the clock; `cpu` are those of processors that were busy with it."""
+
+    def __new__(cls, seconds, cpu):
+        took = super().__new__(cls, seconds)
+        took.cpu = cpu
+        return took
+
+
 def time_command(command, accepted=(0,)):
-    """Seconds from before a process is made until it has ended, its output going nowhere."""
+    """From before a process is made until it has ended, its output going nowhere."""
     actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
     began = time.perf_counter()
     pid = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
-    _, status = os.waitpid(pid, 0)
+    _, status, usage = os.wait4(pid, 0)
     took = time.perf_counter() - began
     code = os.waitstatus_to_exitcode(status)
     if code not in accepted:
         raise CannotMeasure("%s: exit code %d" % (" ".join(command), code))
-    return took
+    return Took(took, usage.ru_utime + usage.ru_stime)
 
 
 def run_numbers(*command):
@@ -68,10 +77,14 @@ class Pairs:
 
     def result(self):
         ratios = [took / base for base, took in zip(self.base, self.times)]
-        return {"base_ms": statistics.median(self.base) * 1e3,
+        told = {"base_ms": statistics.median(self.base) * 1e3,
                 "ms": statistics.median(self.times) * 1e3,
                 "value": statistics.median(ratios), "min": min(ratios), "max": max(ratios),
                 "pairs": len(ratios), "unit": "x"}
+        if all(isinstance(took, Took) for took in self.base + self.times):
+            told["cpu"] = statistics.median(took.cpu / base.cpu for base, took
+                                            in zip(self.base, self.times) if base.cpu > 0)
+        return told
 
 
 def in_turn(base, others, pairs):

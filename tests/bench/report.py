@@ -91,8 +91,8 @@ def _goal(row):
 
 def ratio_table(results):
     """The rows that are ratios, one line for each size of tree: all front ends side by side."""
-    lines = [("", "conversations", "directory ms", "jpfs ms", "jpfs", "goal", "met", "requests",
-              "bindfs", "passthrough_ll")]
+    lines = [("", "conversations", "directory ms", "jpfs ms", "jpfs", "goal", "met", "cpu",
+              "requests", "bindfs", "passthrough_ll")]
     grouped = {}
     for result in results:
         if result["unit"] == "x":
@@ -102,7 +102,7 @@ def ratio_table(results):
         ours = fronts["jpfs"]
         lines.append((rows.ROWS[key].title, str(count), _number(ours["base_ms"]),
                       _number(ours["ms"]), _spread(ours), _goal(rows.ROWS[key]), _verdict(ours),
-                      _requests(ours),
+                      _number(ours["cpu"]) if "cpu" in ours else "", _requests(ours),
                       *(_number(fronts[name]["value"]) if name in fronts else ""
                         for name in ("bindfs", "passthrough"))))
     return lines
@@ -143,6 +143,19 @@ def _as_markdown(lines):
     return text
 
 
+def _requests_by_kind(results):
+    """Which requests they were, for whoever wants to have fewer; the largest tree of each row."""
+    lines = {}
+    for result in results:
+        counts = dict(result.get("requests", {}))
+        if counts.pop("total", 0) > 0:
+            kinds = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            lines[result["row"]] = "%s: %s\n" % (
+                rows.ROWS[result["row"]].title, ", ".join("%d %s" % (count, kind)
+                                                          for kind, count in kinds))
+    return "requests by kind\n" + "".join(lines.values()) if lines else None
+
+
 def machine_line(machine):
     """One sentence about where it was measured."""
     return "%s, %d processors, %.0f GiB, Linux %s, %s; %s." % (
@@ -159,6 +172,8 @@ def to_text(measured):
         lines = make(measured["results"])
         if len(lines) > 1:
             parts.append(_as_text(lines))
+    if _requests_by_kind(measured["results"]):
+        parts.append(_requests_by_kind(measured["results"]))
     for text in measured["left_out"]:
         parts.append("left out: %s\n" % text)
     if busyness(measured["machine"]):

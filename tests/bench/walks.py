@@ -59,9 +59,10 @@ def measure_walks(world, pairs, wanted):
             say("%s is not installed: left out" % base[row.key][0][0])
             continue
         say("%d conversations: %s" % (world.count, row.title))
-        results = in_turn(functools.partial(time_command, *base[row.key]),
-                          {name: functools.partial(time_command, *commands[name][row.key])
-                           for name in commands}, pairs)
+        results = in_turn(functools.partial(world.plain.time, *base[row.key]),
+                          {front_end.name: functools.partial(
+                              front_end.time, *commands[front_end.name][row.key])
+                           for front_end in world.front_ends()}, pairs)
         requests = world.jpfs.count_requests(
             functools.partial(time_command, *commands["jpfs"][row.key]))
         for name, result in results.items():
@@ -119,9 +120,11 @@ def measure_large(world, pairs, wanted):
         if is_first:
             _evict(file)
             time_command(("cat", path(world.jpfs.store)))  # warm below
-        return time_command(("cat", file))
+        return front_end.time(("cat", file))
 
     for key, is_first in (("large-first", True), ("large-again", False)):
+        if key not in wanted:
+            continue
         results = in_turn(functools.partial(read, world.plain, False),
                           {front_end.name: functools.partial(read, front_end, is_first)
                            for front_end in world.front_ends()}, pairs)
