@@ -6,6 +6,8 @@
 
 #include "fs/ops.h"
 
+#include <assert.h>
+
 static const struct fuse_lowlevel_ops *count(fuse_req_t req, enum jpfs_request kind)
 {
 	struct jpfs_connection *connection = fuse_req_userdata(req);
@@ -132,7 +134,10 @@ OPERATIONS(DEFINE)
 void jpfs_requests_count(struct jpfs_requests *requests, const struct fuse_lowlevel_ops *operations,
 			 struct fuse_lowlevel_ops *ret_counted)
 {
-	requests->operations = operations;
+	/* Somebody may still hold on to an earlier connection: its threads read this meanwhile. */
+	if (requests->operations == NULL)
+		requests->operations = operations;
+	assert(requests->operations == operations);
 	*ret_counted = *operations;
 #define REPLACE(name, kind, parameters, arguments)                                                 \
 	if (operations->name != NULL)                                                              \
