@@ -68,9 +68,9 @@ struct jpfs_requests {
 
 /*
  * The same operations, counted: each of `ret_counted` adds one and goes on to its counterpart in
- * `operations`, which must outlive the view and
- * be the same each time. What is not in one is not in the other. The user data
- * of the session are to be a struct jpfs_connection, and the counts are in its view.
+ * `operations`, which must outlive the view and be the same each time. What is not in one is not in
+ * the other. The user data of the session are to be a struct jpfs_connection, and the counts are in
+ * its view.
  */
 void jpfs_requests_count(struct jpfs_requests *requests, const struct fuse_lowlevel_ops *operations,
 			 struct fuse_lowlevel_ops *ret_counted);

@@ -8,6 +8,7 @@ far to trust it.
 """
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -50,8 +51,13 @@ def time_command(command, accepted=(0,)):
     actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
     began = time.perf_counter()
-    pid = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
-    _, status, usage = os.wait4(pid, 0)
+    pid = os.posix_spawnp(command[0], command, os.environ, file_actions=actions, setpgroup=0)
+    try:
+        _, status, usage = os.wait4(pid, 0)
+    except BaseException:  # we are to end: so are they, a pipeline's others too
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
     took = time.perf_counter() - began
     code = os.waitstatus_to_exitcode(status)
     if code not in accepted:

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,25 @@ def every_row_is_measured(scratch):
     return measured
 
 
+def who_stops_it_finds_nothing_left(scratch):
+    """A signal in the middle of a row."""
+    disk = os.path.join(scratch, "stopped")
+    os.mkdir(disk)
+    with subprocess.Popen(
+            (sys.executable, "-B", os.path.join(HERE, "bench.py"), "--tiny", "--against", "none",
+             "--runs", "1000000", "--only", "cat", "--directory", disk), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as bench:
+        told = ""
+        while rows.ROWS["cat"].title not in told:
+            line = bench.stderr.readline()
+            check(line != "", "it ended before it was stopped:\n" + told)
+            told += line
+        bench.send_signal(signal.SIGTERM)
+        told += bench.stderr.read()
+        check(bench.wait() == 128 + signal.SIGTERM, "exit code %d:\n%s" % (bench.returncode, told))
+    check(os.listdir(disk) == [], "left behind: %s\n%s" % (os.listdir(disk), told))
+
+
 def what_was_measured_is_put_into_a_document(scratch, measured):
     path = os.path.join(scratch, "document.md")
     with open(path, "w", encoding="utf-8") as file:
@@ -100,6 +120,7 @@ def main():
         same_seed_same_tree(scratch)
         measured = every_row_is_measured(scratch)
         what_was_measured_is_put_into_a_document(scratch, measured)
+        who_stops_it_finds_nothing_left(scratch)
     return 0
 
 
