@@ -141,7 +141,12 @@ def measure(arguments):
         world = make()
         for step in steps:
             try:
-                results.extend(step(world))
+                for result in step(world):
+                    if "failure" in result:
+                        left_out.append("%s: %s" % (result["row"], result["failure"]))
+                        is_whole = False
+                    else:
+                        results.append(result)
             except CannotMeasure as failure:
                 say("could not be measured: %s" % failure)
                 left_out.append(str(failure))

@@ -70,6 +70,18 @@ def run_numbers(*command):
     return [int(line) / 1e9 for line in run(*command).split()]
 
 
+def attempt(key, measure_row):
+    """
+    The results of one row, a generator's; or, where it cannot be measured, one that says so: the
+    others can be all the same.
+    """
+    try:
+        yield from measure_row
+    except CannotMeasure as failure:
+        say("%s: %s" % (key, failure))
+        yield {"row": key, "failure": str(failure)}
+
+
 class Pairs:
     """Times of A and of B, each B with the A just before it."""
 
@@ -122,7 +134,7 @@ def latencies(seconds, unit="ms"):
             "unit": unit}
 
 
-def wait_until(question, what, seconds=120.0):
+def wait_until(question, what, seconds=60.0):
     """Ask until it is true."""
     end = time.monotonic() + seconds
     while not question():

@@ -11,7 +11,7 @@ import os
 import shutil
 
 import rows
-from measure import in_turn, run_numbers, say, time_command
+from measure import attempt, in_turn, run_numbers, say, time_command
 
 
 class Saves:
@@ -87,18 +87,22 @@ def measure_saves(world, act, pairs, files, wanted):
     """Each row of SAVES; so many small files."""
     saves = Saves(world, act, files)
     for row in rows.SAVES:
-        if row.key not in wanted:
-            continue
-        say(row.title)
-        base, others = saves.functions(row.key)
-        results = in_turn(base, others, pairs)
-        world.jpfs.settle()
-        saves.is_counting = True
-        requests = world.jpfs.count_requests(others["jpfs"])
-        saves.is_counting = False
-        for name, result in results.items():
-            told = dict(result.result(), row=row.key, front=name, conversations=world.count)
-            if name == "jpfs":
-                told["requests"] = requests
-            yield told
+        if row.key in wanted:
+            yield from attempt(row.key, _measure_save(saves, row, pairs))
+
+
+def _measure_save(saves, row, pairs):
+    say(row.title)
+    world = saves.world
+    base, others = saves.functions(row.key)
+    results = in_turn(base, others, pairs)
+    world.jpfs.settle()
+    saves.is_counting = True
+    requests = world.jpfs.count_requests(others["jpfs"])
+    saves.is_counting = False
+    for name, result in results.items():
+        told = dict(result.result(), row=row.key, front=name, conversations=world.count)
+        if name == "jpfs":
+            told["requests"] = requests
+        yield told
     saves.quiet()

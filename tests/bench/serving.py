@@ -7,7 +7,7 @@ import os
 import statistics
 import time
 
-from measure import latencies, run_numbers, say, time_command, wait_until
+from measure import attempt, latencies, run_numbers, say, time_command, wait_until
 
 PAUSE_S = 0.5
 
@@ -59,10 +59,11 @@ def _private_bytes(pid):
 
 
 def _forget():
-    """The kernel forgets every name and inode that nobody uses, of all filesystems."""
+    """The kernel forgets every name, inode and page that nobody uses, of all filesystems. (Without the
+    pages it would keep the directories whose listings are among them.)"""
     os.sync()
     with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
-        file.write("2")
+        file.write("3")
 
 
 def measure_memory(world, wanted):
@@ -122,25 +123,39 @@ def measure_idle(world, seconds, wanted):
 
 def measure_latencies(world, act, times, burst, wanted):
     """How long changes take, in both directions."""
-    told = {"front": "jpfs", "conversations": world.count}
-    here = os.path.join(world.jpfs.special(), "metadata.json")
-    there = os.path.join(world.jpfs.durable(), "metadata.json")
     if {"visible", "stale"} & wanted:
-        say("a change in the store until it is seen, %d times" % times)
-        world.jpfs.settle()
-        numbers = run_numbers(act, "visible", there, here, str(times))
-        stale = round(numbers.pop() * 1e9)
-        yield dict(told, row="visible", **latencies(numbers))
-        yield dict(told, row="stale", value=stale, unit="reads")
-    for key, flags in (("durable", ()), ("fsync", ("-s",))):
+        yield from attempt("visible", _measure_visible(world, act, times))
+    here, there = _metadata(world)
+    for key, command, text in (
+            ("durable", ("durable", here, there, str(times)),
+             "a change in the mount until it is durable, %d times" % times),
+            ("fsync", ("durable", "-s", here, there, str(times)),
+             "the same with fsync, %d times" % times),
+            ("durable-burst", ("burst", world.jpfs.view, world.jpfs.store, str(burst)),
+             "%d saves at once" % burst)):
         if key in wanted:
-            say("a change in the mount until it is durable, %d times" % times)
-            world.jpfs.settle()
-            yield dict(told, row=key, **latencies(
-                run_numbers(act, "durable", *flags, here, there, str(times))))
-    if "durable-burst" in wanted:
-        say("%d saves at once" % burst)
-        world.jpfs.settle()
-        yield dict(told, row="durable-burst", **latencies(
-            run_numbers(act, "burst", world.jpfs.view, world.jpfs.store, str(burst))))
+            say(text)
+            yield from attempt(key, _measure_latency(world, key, (act, *command)))
+
+
+def _metadata(world):
+    """A conversation's metadata.json: through the mount, and its durable copy."""
+    return (os.path.join(world.jpfs.special(), "metadata.json"),
+            os.path.join(world.jpfs.durable(), "metadata.json"))
+
+
+def _measure_visible(world, act, times):
+    say("a change in the store until it is seen, %d times" % times)
+    world.jpfs.settle()
+    here, there = _metadata(world)
+    numbers = run_numbers(act, "visible", there, here, str(times))
+    stale = round(numbers.pop() * 1e9)
+    told = {"front": "jpfs", "conversations": world.count}
+    yield dict(told, row="visible", **latencies(numbers))
+    yield dict(told, row="stale", value=stale, unit="reads")
+
+
+def _measure_latency(world, key, command):
+    world.jpfs.settle()
+    yield dict(latencies(run_numbers(*command)), row=key, front="jpfs", conversations=world.count)
     world.jpfs.settle()

@@ -8,7 +8,7 @@ import os
 import shutil
 
 import rows
-from measure import CannotMeasure, in_turn, say, time_command
+from measure import CannotMeasure, attempt, in_turn, say, time_command
 
 NOWHERE = "nowhere to be found"
 READERS = 4
@@ -58,38 +58,45 @@ def measure_walks(world, pairs, wanted):
         if shutil.which(base[row.key][0][0]) is None:
             say("%s is not installed: left out" % base[row.key][0][0])
             continue
-        say("%d conversations: %s" % (world.count, row.title))
-        results = in_turn(functools.partial(world.plain.time, *base[row.key]),
-                          {front_end.name: functools.partial(
-                              front_end.time, *commands[front_end.name][row.key])
-                           for front_end in world.front_ends()}, pairs)
-        requests = world.jpfs.count_requests(
-            functools.partial(time_command, *commands["jpfs"][row.key]))
-        for name, result in results.items():
-            told = dict(result.result(), row=row.key, front=name, conversations=world.count)
-            if name == "jpfs":
-                told["requests"] = requests
-            yield told
+        yield from attempt(row.key, _measure_walk(world, row, base[row.key], {
+            name: commands[name][row.key] for name in commands}, pairs))
+
+
+def _measure_walk(world, row, base, commands, pairs):
+    say("%d conversations: %s" % (world.count, row.title))
+    results = in_turn(functools.partial(world.plain.time, *base),
+                      {front_end.name: functools.partial(front_end.time,
+                                                         *commands[front_end.name])
+                       for front_end in world.front_ends()}, pairs)
+    requests = world.jpfs.count_requests(functools.partial(time_command, *commands["jpfs"]))
+    for name, result in results.items():
+        told = dict(result.result(), row=row.key, front=name, conversations=world.count)
+        if name == "jpfs":
+            told["requests"] = requests
+        yield told
 
 
 def measure_first(world, pairs, wanted):
     """Mounted anew each time; what lies beneath is in the page cache, nothing of the mount is."""
     for row in rows.FIRST:
-        if row.key not in wanted:
-            continue
-        say("%d conversations: %s" % (world.count, row.title))
-        command = {"first-find": ("find",), "first-ls": ("ls", "-lR")}[row.key]
+        if row.key in wanted:
+            yield from attempt(row.key, _measure_first(world, row, pairs))
 
-        def walk(front_end, command=command):
-            front_end.umount()
-            front_end.mount()
-            return time_command((*command, front_end.view))
 
-        results = in_turn(functools.partial(time_command, (*command, world.plain.view)),
-                          {front_end.name: functools.partial(walk, front_end)
-                           for front_end in world.front_ends()}, pairs)
-        for name, result in results.items():
-            yield dict(result.result(), row=row.key, front=name, conversations=world.count)
+def _measure_first(world, row, pairs):
+    say("%d conversations: %s" % (world.count, row.title))
+    command = {"first-find": ("find",), "first-ls": ("ls", "-lR")}[row.key]
+
+    def walk(front_end):
+        front_end.umount()
+        front_end.mount()
+        return time_command((*command, front_end.view))
+
+    results = in_turn(functools.partial(time_command, (*command, world.plain.view)),
+                      {front_end.name: functools.partial(walk, front_end)
+                       for front_end in world.front_ends()}, pairs)
+    for name, result in results.items():
+        yield dict(result.result(), row=row.key, front=name, conversations=world.count)
 
 
 def _evict(path):
@@ -104,9 +111,13 @@ def _evict(path):
 def measure_large(world, pairs, wanted):
     """One large file: with its pages not in the mount's cache, but in that of the disk below; and in
     both."""
-    if not {"large-first", "large-again"} & wanted:
-        return
-    say("one large file")
+    for row, is_first in zip(rows.LARGE, (True, False)):
+        if row.key in wanted:
+            yield from attempt(row.key, _measure_large(world, row, is_first, pairs))
+
+
+def _measure_large(world, row, is_first, pairs):
+    say(row.title)
     world.jpfs.settle()
 
     def path(view):
@@ -122,15 +133,12 @@ def measure_large(world, pairs, wanted):
             time_command(("cat", path(world.jpfs.store)))  # warm below
         return front_end.time(("cat", file))
 
-    for key, is_first in (("large-first", True), ("large-again", False)):
-        if key not in wanted:
-            continue
-        results = in_turn(functools.partial(read, world.plain, False),
-                          {front_end.name: functools.partial(read, front_end, is_first)
-                           for front_end in world.front_ends()}, pairs)
-        for name, result in results.items():
-            told = dict(result.result(), row=key, front=name, conversations=world.count)
-            if name == "jpfs":
-                told["requests"] = world.jpfs.count_requests(
-                    functools.partial(read, world.jpfs, is_first))
-            yield told
+    results = in_turn(functools.partial(read, world.plain, False),
+                      {front_end.name: functools.partial(read, front_end, is_first)
+                       for front_end in world.front_ends()}, pairs)
+    requests = world.jpfs.count_requests(functools.partial(read, world.jpfs, is_first))
+    for name, result in results.items():
+        told = dict(result.result(), row=row.key, front=name, conversations=world.count)
+        if name == "jpfs":
+            told["requests"] = requests
+        yield told

@@ -49,6 +49,13 @@ def same_seed_same_tree(scratch):
     check(trees[0] != trees[2], "two seeds made the same tree")
 
 
+def run_bench(*arguments, env=None):
+    """Five conversations, jpfs alone."""
+    return subprocess.run((sys.executable, "-B", os.path.join(HERE, "bench.py"), "--tiny", "--against",
+                           "none", *arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False, env=env)
+
+
 def every_row_is_measured(scratch):
     """A tiny run; returns what it wrote."""
     disk, path = os.path.join(scratch, "disk"), os.path.join(scratch, "measured.json")
@@ -56,10 +63,7 @@ def every_row_is_measured(scratch):
     left = ["rg"] if shutil.which("rg") is None else []
     if os.geteuid() != 0:
         left.append("memory-forgotten")  # only root can make the kernel forget
-    done = subprocess.run(
-        (sys.executable, "-B", os.path.join(HERE, "bench.py"), "--tiny", "--against", "none",
-         "--directory", disk, "--json", path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, check=False)
+    done = run_bench("--directory", disk, "--json", path)
     check(done.returncode == 0, "exit code %d:\n%s%s" % (done.returncode, done.stdout, done.stderr))
     with open(path, encoding="utf-8") as file:
         measured = json.load(file)
@@ -76,6 +80,18 @@ def every_row_is_measured(scratch):
     check(counts["churn"]["unlink"] == counts["churn"]["create"] > 1, str(counts["churn"]))
     check(os.listdir(disk) == [], "left behind: %s" % os.listdir(disk))
     return measured
+
+
+def what_cannot_be_measured_is_said_and_the_rest_is_measured(scratch):
+    """As if append could not be done."""
+    disk = os.path.join(scratch, "failing")
+    os.mkdir(disk)
+    done = run_bench("--only", "append,sed", "--directory", disk,
+                     env=dict(os.environ, JPFS_BENCH_ACT="false"))
+    check(done.returncode == 1, "exit code %d:\n%s" % (done.returncode, done.stderr))
+    check("left out: append: " in done.stdout, done.stdout)
+    check(rows.ROWS["sed"].title in done.stdout, done.stdout)
+    check(os.listdir(disk) == [], "left behind: %s" % os.listdir(disk))
 
 
 def who_stops_it_finds_nothing_left(scratch):
@@ -120,6 +136,7 @@ def main():
         same_seed_same_tree(scratch)
         measured = every_row_is_measured(scratch)
         what_was_measured_is_put_into_a_document(scratch, measured)
+        what_cannot_be_measured_is_said_and_the_rest_is_measured(scratch)
         who_stops_it_finds_nothing_left(scratch)
     return 0
 
