@@ -593,9 +593,10 @@ void jpfs_recover(struct jpfs_view *view);
 
 /* ---- outside.c: what is no conversation passes through ---- */
 
-/* Where an object that is a directory on the workspace's side lies, relative to workspace_fd. */
+/* Where a name (or "": the directory itself) lies in an object that is a directory on the workspace's
+ * side: a descriptor to start from, borrowed, and the path from there. */
 must_check int jpfs_outside_path(struct jpfs_view *view, struct jpfs_object *directory,
-				 const char *name, char ret[JPFS_PATH_BYTES]);
+				 const char *name, int *ret_root_fd, char ret[JPFS_PATH_BYTES]);
 must_check int jpfs_outside_lookup(struct jpfs_view *view, struct jpfs_object *parent,
 				   const char *name, struct jpfs_object **ret);
 must_check int jpfs_outside_stat(struct jpfs_view *view, struct jpfs_object *object,
