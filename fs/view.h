@@ -107,7 +107,11 @@ struct jpfs_entry {
 	bool was_synced;     /* STAGED: fsync'ed since the last change */
 	uint64_t pass;       /* the last pass of commits that looked at it */
 	uint64_t generation; /* counts changes of the bytes */
-	int64_t ended_ms;    /* when the last write ended; 0 while one is under way */
+	/* The times that were told first of this generation; 0: whatever the file itself says. */
+	uint64_t told_generation;
+	struct timespec told_ctime, told_mtime;
+	bool is_restored; /* created anew with the durable version's bytes: its st_mtime is kept, too */
+	int64_t ended_ms; /* when the last write ended; 0 while one is under way */
 	struct jpfs_entry *next_dirty;
 };
 
@@ -491,6 +495,8 @@ must_check int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret
 must_check int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret);
 /* The workspace's file will be replaced: its inode number is shown for this one no longer. */
 void jpfs_entry_leave_projection_locked(struct jpfs_entry *entry);
+/* It tells the times that its file has, whatever was told before. */
+void jpfs_entry_forget_times_locked(struct jpfs_entry *entry);
 /* `path` leads to it no longer. What is open stays open. */
 void jpfs_entry_orphan_locked(struct jpfs_entry *entry);
 must_check int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size);

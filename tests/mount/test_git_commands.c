@@ -86,6 +86,68 @@ static void a_rebase_and_its_conflict_lose_no_turn(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/*
+ * git compares what stat says with its index, and some of its commands take a difference for an edit:
+ * what it has just written must not look touched when the store and the projection follow.
+ */
+static void what_was_written_looks_untouched_when_both_sides_have_it(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f, ". ../lib.sh; e=.jp/conversations/$X/events.json; cp $e ../old; append $e 'one "
+		 "more'; cp $e ../more\n"
+		 "as_git() { rm $e; (set -C; cat \"$1\" > $e); stat -c '%i %Y %Z %y %z %s %a' $e > "
+		 "../written; }\n"
+		 "untouched() { stat -c '%i %Y %Z %y %z %s %a' $e | diff ../written - || fail "
+		 "\"$1\"; }\n"
+		 "kept=$D/$X/events.json\n"
+		 "none() { [ \"$(drafts .)\" = 0 ]; }\n"
+		 "until_ok cmp ../more \"$kept\"\n"
+		 "# What goes on from there, and what is durable; then what merely goes back, and "
+		 "is a draft.\n"
+		 "append ../more 'and another'; as_git ../more; until_ok cmp ../more \"$kept\"; "
+		 "untouched committed\n"
+		 "python3 -c 'import os, sys; os.fsync(os.open(sys.argv[1], os.O_RDONLY))' \"$V\"; "
+		 "untouched projected\n"
+		 "as_git ../old; one() { [ \"$(drafts .)\" = 1 ]; }; until_ok one; untouched 'a "
+		 "draft'\n"
+		 "python3 -c 'import os, sys; os.fsync(os.open(sys.argv[1], os.O_RDONLY))' \"$V\"; "
+		 "untouched 'a projected draft'\n"
+		 "chmod 600 $e; [ \"$(stat -c %a $e)\" = 600 ]; stat -c %z $e | grep -qF \"$(cut "
+		 "-d' ' -f8 ../written)\" && fail 'chmod'\n"
+		 "chmod 644 $e; as_git ../more; until_ok none; untouched 'no draft'; cmp ../more "
+		 "\"$kept\"\n"
+		 "as_git ../more; untouched 'made anew'; sleep 0.02; cat ../more > $e; untouched "
+		 "'the same bytes again'\n");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void a_long_rebase_never_takes_its_own_writes_for_edits(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../lib.sh; e=.jp/conversations/$X/events.json; git checkout -q -b side\n"
+	     "for i in 1 2 3 4; do append $e \"turn $i\"; git commit -qam $i; done; cp $e ../all\n"
+	     "git checkout -q main; sed -i 's/19:31:45.0/19:31:45.1/' $e; git commit -qam main; "
+	     "git checkout -q side\n"
+	     "none() { [ \"$(drafts .)\" = 0 ]; }; until_ok not none\n"
+	     "# Both sides follow while the hook sleeps, and git goes on with what it knows of the "
+	     "file.\n"
+	     "printf '#!/bin/sh\\nsleep 0.6\\n' > .git/hooks/post-checkout; chmod +x "
+	     ".git/hooks/post-checkout\n"
+	     "git rebase -q main > ../log 2>&1 || fail \"$(cat ../log)\"\n"
+	     "sed -i 's/19:31:45.0/19:31:45.1/' ../all; clean; cmp ../all $e\n"
+	     "until_ok none; until_ok cmp ../all \"$D/$X/events.json\"\n");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 static void a_bisection_takes_no_turn_from_the_store(void)
 {
 	cleanup_fixture struct fixture f;
@@ -306,6 +368,8 @@ int main(void)
 	CU_TestInfo tests[] = {
 		TEST(log_blame_and_diff_tell_who_said_what),
 		TEST(a_rebase_and_its_conflict_lose_no_turn),
+		TEST(what_was_written_looks_untouched_when_both_sides_have_it),
+		TEST(a_long_rebase_never_takes_its_own_writes_for_edits),
 		TEST(a_bisection_takes_no_turn_from_the_store),
 		TEST(clean_with_all_its_options_takes_what_git_does_not_know_and_the_store_keeps_it),
 		TEST(worktrees_are_locked_moved_removed_and_pruned),
