@@ -78,8 +78,9 @@ static void a_rebase_and_its_conflict_lose_no_turn(void)
 	     "clean\n"
 	     "none() { [ \"$(drafts .)\" = 0 ]; }; until_ok none; until_ok cmp ../resolved \"$d\"; "
 	     "cmp ../resolved \"$e\"\n"
-	     "append \"$e\" 'and on'; git commit -qam on; git rebase -q --root --exec 'git status "
-	     "--porcelain'; clean\n"
+	     "append \"$e\" 'and on'; git commit -qam on; git rebase -q --no-ff HEAD~3 --exec 'git "
+	     "status --porcelain' 2> ../log ||\n"
+	     "  fail \"$(cat ../log)\"; clean\n"
 	     "until_ok none; until_ok cmp \"$e\" \"$d\"\n");
 	fixture_umount(&f);
 	STEP(&f, ". ../lib.sh; clean");
