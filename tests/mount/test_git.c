@@ -330,7 +330,8 @@ static void a_merge_conflict_stays_a_draft_until_it_is_resolved(void)
 	     ". ../lib.sh; e=\"$V/$X/events.json\"; d=\"$D/$X/events.json\"; until_ok grep -q ours "
 	     "\"$d\"\n"
 	     "git merge -q side && fail 'no conflict'\n"
-	     "grep -q '^<<<<<<< ' \"$e\" && grep -q '^>>>>>>> ' \"$e\"; [ \"$(drafts .)\" = 1 ]\n"
+	     "grep -q '^<<<<<<< ' \"$e\" && grep -q '^>>>>>>> ' \"$e\"; one() { [ \"$(drafts .)\" "
+	     "= 1 ]; }; until_ok one\n"
 	     "\"$J\" status . | grep -q '^draft: *17457886043$'\n"
 	     "grep -q '<<<<' \"$d\" && fail 'it reached the store'; python3 -m json.tool \"$d\" "
 	     ">/dev/null\n"
@@ -343,10 +344,11 @@ static void a_merge_conflict_stays_a_draft_until_it_is_resolved(void)
 	STEP(&f,
 	     ". ../lib.sh; e=\"$V/$X/events.json\"; d=\"$D/$X/events.json\"; cmp \"$e\" "
 	     "../conflict\n"
-	     "[ \"$(drafts .)\" = 1 ]; grep -q '<<<<' \"$d\" && fail 'it reached the store'\n"
+	     "one() { [ \"$(drafts .)\" = 1 ]; }; until_ok one; grep -q '<<<<' \"$d\" && fail 'it "
+	     "reached the store'\n"
 	     "git show main:.jp/conversations/$X/events.json > ../resolved; append ../resolved "
 	     "theirs\n"
-	     "sed -i -e '/^<<<<<<< /d' \"$e\"; [ \"$(drafts .)\" = 1 ]\n"
+	     "sed -i -e '/^<<<<<<< /d' \"$e\"; one() { [ \"$(drafts .)\" = 1 ]; }; until_ok one\n"
 	     "cat ../resolved > \"$e\"; git add \"$e\"; git commit -qm merged; clean\n"
 	     "until_ok cmp ../resolved \"$d\"; [ \"$(drafts .)\" = 0 ] || fail 'still a draft'");
 	fixture_umount(&f);
