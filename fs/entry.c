@@ -259,6 +259,7 @@ static void rebind(struct jpfs_entry *entry, const struct location *location)
 
 	entry->home = location->home;
 	entry->version_ino = location->st.st_ino;
+	jpfs_entry_forget_times_locked(entry);
 	entry->shown_ino = synthetic_ino(entry);
 	if (location->home == JPFS_WORKSPACE)
 		entry->shown_ino = location->st.st_ino;
@@ -373,6 +374,32 @@ static int stat_place(struct jpfs_entry *entry, struct stat *ret)
 		       : 0;
 }
 
+/*
+ * What was written here moves to the store and to the workspace afterwards, and each step is a change
+ * of its inode. For whoever wrote it nothing has happened: git would take the change of st_ctime
+ * for an edit, and give up a rebase half way for fear of losing that. The same goes for the st_mtime
+ * of what git puts back and the store has already, with a time of its own.
+ */
+static void keep_times(struct jpfs_entry *entry, struct stat *st)
+{
+	if (entry->told_generation != entry->generation) {
+		entry->told_generation = entry->generation;
+		entry->told_ctime = st->st_ctim;
+		entry->told_mtime = st->st_mtim;
+	} else if (entry->told_ctime.tv_sec != 0) {
+		st->st_ctim = entry->told_ctime;
+		if (entry->is_restored)
+			st->st_mtim = entry->told_mtime;
+	}
+}
+
+void jpfs_entry_forget_times_locked(struct jpfs_entry *entry)
+{
+	entry->told_generation = entry->generation;
+	entry->told_ctime = (struct timespec){0};
+	entry->is_restored = false;
+}
+
 int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
 {
 	struct stat projection;
@@ -387,6 +414,7 @@ int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
 		ret->st_mtim = projection.st_mtim;
 		ret->st_ctim = projection.st_ctim;
 	}
+	keep_times(entry, ret);
 	ret->st_ino = entry->shown_ino;
 	/* Links that history and pins hold are nobody's business here. */
 	if (!S_ISDIR(ret->st_mode))

@@ -188,6 +188,11 @@ static bool drop_if_same(struct jpfs_entry *entry)
 		return false;
 	entry->home = JPFS_DURABLE;
 	entry->version_ino = durable.st_ino;
+	/* Written over with the same bytes, nothing has happened; removed and made anew, it has. */
+	if (entry->is_exclusive)
+		entry->is_restored = true;
+	else
+		jpfs_entry_forget_times_locked(entry);
 	entry->is_exclusive = false;
 	if (entry->managed != JP_UNMANAGED) {
 		jpfs_know_version_locked(conversation, entry->managed, &durable);
@@ -439,6 +444,7 @@ static int change_entry(struct jpfs_entry *entry, const struct change *change)
 	struct stat st;
 	int root_fd, r;
 
+	entry->told_generation = UINT64_MAX; /* told anew */
 	if (!entry->is_linked) {
 		if (entry->content == NULL)
 			return -ESTALE;

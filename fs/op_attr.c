@@ -126,7 +126,7 @@ static int set_attributes(struct jpfs_view *view, struct jpfs_object *object,
 {
 	cleanup_close int fd = -EBADF;
 	char path[JPFS_PATH_BYTES];
-	int r;
+	int root_fd, r;
 
 	switch (object->kind) {
 	case JPFS_ENTRY:
@@ -138,11 +138,11 @@ static int set_attributes(struct jpfs_view *view, struct jpfs_object *object,
 		break;
 	case JPFS_ROOT:
 	case JPFS_ARCHIVE:
-		r = jpfs_outside_path(view, object, "", path);
+		r = jpfs_outside_path(view, object, "", &root_fd, path);
 		if (r < 0)
 			return r;
-		fd = jp_open_beneath(view->workspace_fd, path[0] != '\0' ? path : ".",
-				     O_PATH | O_DIRECTORY, 0);
+		fd = jp_open_beneath(root_fd, path[0] != '\0' ? path : ".", O_PATH | O_DIRECTORY,
+				     0);
 		break;
 	case JPFS_CONTROL:
 	case JPFS_STATUS:

@@ -1,5 +1,6 @@
 /* Making, removing and renaming: MKNOD, MKDIR, SYMLINK, LINK, UNLINK, RMDIR, RENAME. */
 #include "core/conversation_id.h"
+#include "fs/desktop_trash.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
 #include "include/jpfs.h"
@@ -261,6 +262,8 @@ static int rename_name(struct jpfs_view *view, struct jpfs_object *parent, const
 	if (inside == 0 && new_inside == 0 && from.conversation == to.conversation)
 		return rename_inside(from.conversation, from.path, to.path, flags);
 	/* Each conversation is stored as a unit: between two of them, programs copy. */
+	if (inside == 0 && new_inside < 0)
+		return jpfs_desktop_trash_put(from.conversation, from.path, new_parent, new_name);
 	if (inside == 0 || new_inside == 0)
 		return -EXDEV;
 	if (strlen(new_name) > NAME_MAX)

@@ -74,10 +74,10 @@ static int open_places(struct jpfs_view *view, struct jpfs_object *object, struc
 	if (object->kind == JPFS_CONTROL || object->kind == JPFS_STATUS ||
 	    jpfs_is_local_place(object) || jpfs_is_kept(object))
 		return -EOPNOTSUPP;
-	r = jpfs_outside_path(view, object, "", path);
+	r = jpfs_outside_path(view, object, "", &root_fd, path);
 	if (r < 0)
 		return r;
-	ret->fd = open_path(view->workspace_fd, path, ret->path);
+	ret->fd = open_path(root_fd, path, ret->path);
 	return ret->fd < 0 ? ret->fd : 0;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
+#include "fs/desktop_trash.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -53,7 +54,7 @@ static int path_locked(struct jpfs_object *object, char *buffer, size_t room)
 }
 
 int jpfs_outside_path(struct jpfs_view *view, struct jpfs_object *directory, const char *name,
-		      char ret[JPFS_PATH_BYTES])
+		      int *ret_root_fd, char ret[JPFS_PATH_BYTES])
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&view->table);
 	int r = path_locked(directory, ret, JPFS_PATH_BYTES);
@@ -63,7 +64,8 @@ int jpfs_outside_path(struct jpfs_view *view, struct jpfs_object *directory, con
 	    snprintf(ret + length, JPFS_PATH_BYTES - length, "%s%s", length > 0 ? "/" : "", name) >=
 		    (int)(JPFS_PATH_BYTES - length))
 		r = -ENAMETOOLONG;
-	return r;
+	*ret_root_fd = view->workspace_fd;
+	return r < 0 ? r : jpfs_desktop_trash_redirect(view, ret_root_fd, ret);
 }
 
 /* The object of a name, made if there is none. */
@@ -176,14 +178,22 @@ void jpfs_outside_moved(struct jpfs_view *view, struct jpfs_object *parent, cons
 	free(copy);
 }
 
-static int open_named_parent(struct jpfs_view *view, struct jpfs_object *parent)
+/* The directory that a name is in. */
+static int open_named_parent(struct jpfs_view *view, struct jpfs_object *parent, const char *name)
 {
 	char path[JPFS_PATH_BYTES];
-	int r = jpfs_outside_path(view, parent, "", path);
+	const char *last;
+	int root_fd, r = jpfs_outside_path(view, parent, name, &root_fd, path);
 
-	return r < 0 ? r
-		     : jp_open_beneath(view->workspace_fd, path[0] != '\0' ? path : ".",
-				       O_PATH | O_DIRECTORY, 0);
+	return r < 0 ? r : jpfs_open_parent(root_fd, path, &last);
+}
+
+static int open_itself(struct jpfs_view *view, struct jpfs_object *object, int flags)
+{
+	char path[JPFS_PATH_BYTES];
+	int root_fd, r = jpfs_outside_path(view, object, "", &root_fd, path);
+
+	return r < 0 ? r : jp_open_beneath(root_fd, path[0] != '\0' ? path : ".", flags, 0);
 }
 
 int jpfs_outside_lookup(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
@@ -194,7 +204,7 @@ int jpfs_outside_lookup(struct jpfs_view *view, struct jpfs_object *parent, cons
 	int r;
 
 	pthread_rwlock_rdlock(&view->outside_lock);
-	fd = open_named_parent(view, parent);
+	fd = open_named_parent(view, parent, name);
 	r = fd;
 	if (fd >= 0)
 		r = fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0
@@ -208,8 +218,7 @@ int jpfs_outside_lookup(struct jpfs_view *view, struct jpfs_object *parent, cons
 
 int jpfs_outside_fd(struct jpfs_view *view, struct jpfs_outsider *outsider, int flags)
 {
-	char path[JPFS_PATH_BYTES];
-	int fd, r;
+	int fd;
 
 	pthread_mutex_lock(&view->table);
 	fd = outsider->fd >= 0 ? fcntl(outsider->fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
@@ -217,11 +226,9 @@ int jpfs_outside_fd(struct jpfs_view *view, struct jpfs_outsider *outsider, int 
 	if (fd >= 0)
 		return fd;
 	pthread_rwlock_rdlock(&view->outside_lock);
-	r = jpfs_outside_path(view, &outsider->object, "", path);
-	if (r == 0)
-		r = jp_open_beneath(view->workspace_fd, path, flags | O_NOFOLLOW, 0);
+	fd = open_itself(view, &outsider->object, flags | O_NOFOLLOW);
 	pthread_rwlock_unlock(&view->outside_lock);
-	return r;
+	return fd;
 }
 
 int jpfs_outside_stat(struct jpfs_view *view, struct jpfs_object *object, struct stat *ret)
@@ -232,7 +239,7 @@ int jpfs_outside_stat(struct jpfs_view *view, struct jpfs_object *object, struct
 	if (outsider != NULL)
 		fd = jpfs_outside_fd(view, outsider, O_PATH);
 	else
-		fd = open_named_parent(view, object);
+		fd = open_itself(view, object, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	return fstat(fd, ret) < 0 ? -errno : 0;
@@ -242,14 +249,10 @@ int jpfs_outside_list(struct jpfs_view *view, struct jpfs_object *directory,
 		      struct jpfs_listing *listing)
 {
 	cleanup_closedir DIR *dir = NULL;
-	char path[JPFS_PATH_BYTES];
 	int fd, r;
 
 	pthread_rwlock_rdlock(&view->outside_lock);
-	r = jpfs_outside_path(view, directory, "", path);
-	fd = r < 0 ? r
-		   : jp_open_beneath(view->workspace_fd, path[0] != '\0' ? path : ".",
-				     O_RDONLY | O_DIRECTORY, 0);
+	fd = open_itself(view, directory, O_RDONLY | O_DIRECTORY);
 	pthread_rwlock_unlock(&view->outside_lock);
 	if (fd < 0)
 		return fd;
@@ -280,10 +283,13 @@ static int make(struct jpfs_view *view, struct jpfs_object *parent, const char *
 		const char *target, struct jpfs_object **ret)
 {
 	cleanup_close int fd = -EBADF, made = -EBADF;
-	int r = 0;
+	int r;
 
+	r = jpfs_desktop_trash_prepare(view, parent, name);
+	if (r < 0)
+		return r;
 	pthread_rwlock_rdlock(&view->outside_lock);
-	fd = open_named_parent(view, parent);
+	fd = open_named_parent(view, parent, name);
 	if (fd < 0) {
 		r = fd;
 	} else if (target != NULL) {
@@ -336,7 +342,7 @@ int jpfs_outside_unlink(struct jpfs_view *view, struct jpfs_object *parent, cons
 	int r;
 
 	pthread_rwlock_rdlock(&view->outside_lock);
-	fd = open_named_parent(view, parent);
+	fd = open_named_parent(view, parent, name);
 	r = fd;
 	if (fd >= 0)
 		r = jp_sys->unlinkat(fd, name, is_directory ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
@@ -351,14 +357,16 @@ int jpfs_outside_rename(struct jpfs_view *view, struct jpfs_object *old_parent,
 			unsigned flags)
 {
 	cleanup_close int old_fd = -EBADF, new_fd = -EBADF;
-	int r;
+	int r = jpfs_desktop_trash_prepare(view, new_parent, new_name);
 
+	if (r < 0)
+		return r;
 	pthread_rwlock_wrlock(&view->outside_lock);
-	r = old_fd = open_named_parent(view, old_parent);
+	r = old_fd = open_named_parent(view, old_parent, old_name);
 	if (r >= 0)
-		r = new_fd = open_named_parent(view, new_parent);
+		r = new_fd = open_named_parent(view, new_parent, new_name);
 	if (r >= 0)
-		r = jp_sys->renameat2(old_fd, old_name, new_fd, new_name, flags) < 0 ? -errno : 0;
+		r = jpfs_desktop_trash_move(old_fd, old_name, new_fd, new_name, flags);
 	if (r == 0 && (flags & RENAME_EXCHANGE) != 0) {
 		/* Both names lead elsewhere now; the next lookup finds where. */
 		unlink_object(view, old_parent, old_name);
@@ -374,6 +382,7 @@ int jpfs_outside_open(struct jpfs_view *view, struct jpfs_outsider *outsider)
 {
 	cleanup_close int fd = -EBADF;
 	char path[JPFS_PATH_BYTES];
+	int root_fd;
 
 	pthread_mutex_lock(&view->table);
 	outsider->opens++;
@@ -386,11 +395,11 @@ int jpfs_outside_open(struct jpfs_view *view, struct jpfs_outsider *outsider)
 	/* One descriptor serves all who have it open, so it can do what may be done at all; what each
 	 * of them may do, the kernel has checked. */
 	pthread_rwlock_rdlock(&view->outside_lock);
-	fd = jpfs_outside_path(view, &outsider->object, "", path);
+	fd = jpfs_outside_path(view, &outsider->object, "", &root_fd, path);
 	if (fd == 0)
-		fd = jp_open_regular(view->workspace_fd, path, O_RDWR);
+		fd = jp_open_regular(root_fd, path, O_RDWR);
 	if (fd == -EACCES || fd == -EROFS || fd == -ETXTBSY || fd == -EPERM)
-		fd = jp_open_regular(view->workspace_fd, path, O_RDONLY);
+		fd = jp_open_regular(root_fd, path, O_RDONLY);
 	pthread_rwlock_unlock(&view->outside_lock);
 	pthread_mutex_lock(&view->table);
 	if (fd < 0)

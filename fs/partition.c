@@ -10,6 +10,7 @@
 #include "core/conversation_id.h"
 #include "core/history.h"
 #include "core/origin.h"
+#include "fs/desktop_trash.h"
 #include "fs/view.h"
 #include "include/jpfs.h"
 
@@ -492,22 +493,29 @@ static int rename_away(struct jpfs_conversation *conversation, struct jpfs_objec
 	struct jpfs_view *view = conversation->view;
 	cleanup_object struct jpfs_object *added = NULL;
 	cleanup_unlock pthread_mutex_t *held = NULL;
+	cleanup_close int source = -EBADF, target = -EBADF;
 	char from[JPFS_PATH_BYTES], to[JPFS_PATH_BYTES];
 	struct jpfs_conversation *other;
+	const char *name, *last;
 	uint64_t id;
-	int r;
+	int to_root, r;
 
 	/* What can't be brought over is in the store; jp gives up when its trash refuses. */
 	(void)materialise(conversation);
-	r = jpfs_outside_path(view, new_parent, new_name, to);
+	r = jpfs_outside_path(view, new_parent, new_name, &to_root, to);
 	if (r < 0)
 		return r;
 	held = jp_lock(&conversation->lock);
 	jpfs_workspace_path(conversation, "", from);
 	if (jp_sys->mkdirat(view->workspace_fd, from, 0777 & ~view->umask) < 0 && errno != EEXIST)
 		return -errno;
-	if (jp_sys->renameat2(view->workspace_fd, from, view->workspace_fd, to, flags) < 0)
-		return -errno;
+	source = jpfs_open_parent(view->workspace_fd, from, &name);
+	target = jpfs_open_parent(to_root, to, &last);
+	if (source < 0 || target < 0)
+		return source < 0 ? source : target;
+	r = jpfs_desktop_trash_move(source, name, target, last, flags);
+	if (r < 0)
+		return r;
 	take_out(conversation);
 	if (jp_conversation_id_parse(new_name, &id) == 0)
 		jpfs_local_retire(view, id);

@@ -108,7 +108,11 @@ struct jpfs_entry {
 	bool was_synced;     /* STAGED: fsync'ed since the last change */
 	uint64_t pass;       /* the last pass of commits that looked at it */
 	uint64_t generation; /* counts changes of the bytes */
-	int64_t ended_ms;    /* when the last write ended; 0 while one is under way */
+	/* The times that were told first of this generation; 0: whatever the file itself says. */
+	uint64_t told_generation;
+	struct timespec told_ctime, told_mtime;
+	bool is_restored; /* created anew with the durable version's bytes: its st_mtime is kept, too */
+	int64_t ended_ms; /* when the last write ended; 0 while one is under way */
 	struct jpfs_entry *next_dirty;
 };
 
@@ -493,6 +497,8 @@ must_check int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret
 must_check int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret);
 /* The workspace's file will be replaced: its inode number is shown for this one no longer. */
 void jpfs_entry_leave_projection_locked(struct jpfs_entry *entry);
+/* It tells the times that its file has, whatever was told before. */
+void jpfs_entry_forget_times_locked(struct jpfs_entry *entry);
 /* `path` leads to it no longer. What is open stays open. */
 void jpfs_entry_orphan_locked(struct jpfs_entry *entry);
 must_check int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size);
@@ -595,9 +601,10 @@ void jpfs_recover(struct jpfs_view *view);
 
 /* ---- outside.c: what is no conversation passes through ---- */
 
-/* Where an object that is a directory on the workspace's side lies, relative to workspace_fd. */
+/* Where a name (or "": the directory itself) lies in an object that is a directory on the workspace's
+ * side: a descriptor to start from, borrowed, and the path from there. */
 must_check int jpfs_outside_path(struct jpfs_view *view, struct jpfs_object *directory,
-				 const char *name, char ret[JPFS_PATH_BYTES]);
+				 const char *name, int *ret_root_fd, char ret[JPFS_PATH_BYTES]);
 must_check int jpfs_outside_lookup(struct jpfs_view *view, struct jpfs_object *parent,
 				   const char *name, struct jpfs_object **ret);
 must_check int jpfs_outside_stat(struct jpfs_view *view, struct jpfs_object *object,

@@ -2,70 +2,15 @@
  * git, editors and the real conversations on a real mount: what a person does all day. Semantics,
  * sections 4 to 6 and 10; the conversations are those that JPFS_FIXTURES names.
  */
-#include "tests/mount/fixture.h"
-
-/*
- * The functions that every script here may use, with `. ../lib.sh` at its start:
- *
- *     clean              git sees no difference, by times and by content
- *     drafts             how many drafts the mount of $1 names
- *     typed EXPECT KEYS ... -- COMMAND...   types into a terminal, each time when EXPECT is there
- *     append             adds one event to the events.json $1, with the text $2
- */
-static const char LIBRARY[] =
-	"cat > ../lib.sh <<'END'\n"
-	"export TERM=xterm PYTHONDONTWRITEBYTECODE=1\n"
-	"clean() { git -C \"${1-$P}\" status --porcelain > ../status\n"
-	"  [ ! -s ../status ] || fail \"git sees: $(cat ../status)\"; }\n"
-	"drafts() { \"$J\" status --json \"$1\" | python3 -c 'import json, sys\n"
-	"print(len(json.load(sys.stdin)[0][\"conversations\"][\"drafts\"]))'; }\n"
-	"typed() { python3 ../typed.py \"$@\" > ../screen 2>&1 || fail \"$(cat -v ../screen)\"; }\n"
-	"append() { python3 - \"$@\" <<'E'\n"
-	"import json, sys\n"
-	"events = json.load(open(sys.argv[1]))\n"
-	"events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
-	"               'content': sys.argv[2]})\n"
-	"with open(sys.argv[1], 'w') as file:\n"
-	"    json.dump(events, file, indent=2, ensure_ascii=False)\n"
-	"E\n"
-	"}\n"
-	"END\n"
-	"cat > ../typed.py <<'END'\n"
-	"import fcntl, os, pty, select, struct, sys, termios, time\n"
-	"end = sys.argv.index('--')\n"
-	"talk = sys.argv[1:end]\n"
-	"pid, fd = pty.fork()\n"
-	"if pid == 0:\n"
-	"    os.execvp(sys.argv[end + 1], sys.argv[end + 1:])\n"
-	"fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))\n"
-	"deadline = time.monotonic() + 20\n"
-	"def hear(until):\n"
-	"    seen = b''\n"
-	"    while until is None or until not in seen:\n"
-	"        if not select.select([fd], [], [], max(0, deadline - time.monotonic()))[0]:\n"
-	"            sys.exit('never seen: %r' % until)\n"
-	"        try:\n"
-	"            got = os.read(fd, 4096)\n"
-	"        except OSError:\n"
-	"            got = b''\n"
-	"        os.write(1, got)\n"
-	"        if not got:\n"
-	"            if until is not None:\n"
-	"                sys.exit('it ended before %r was seen' % until)\n"
-	"            return\n"
-	"        seen += got\n"
-	"for expect, keys in zip(talk[::2], talk[1::2]):\n"
-	"    hear(expect.encode())\n"
-	"    os.write(fd, keys.encode().decode('unicode_escape').encode('latin-1'))\n"
-	"hear(None)\n"
-	"sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
-	"END\n";
+#include "tests/mount/git.h"
+#include "tests/mount/terminal.h"
 
 static bool begin(struct fixture *fixture)
 {
 	if (!fixture_begin(fixture))
 		return false;
-	STEP(fixture, LIBRARY);
+	fixture_terminal(fixture);
+	STEP(fixture, GIT_LIBRARY);
 	return true;
 }
 
@@ -385,7 +330,8 @@ static void a_merge_conflict_stays_a_draft_until_it_is_resolved(void)
 	     ". ../lib.sh; e=\"$V/$X/events.json\"; d=\"$D/$X/events.json\"; until_ok grep -q ours "
 	     "\"$d\"\n"
 	     "git merge -q side && fail 'no conflict'\n"
-	     "grep -q '^<<<<<<< ' \"$e\" && grep -q '^>>>>>>> ' \"$e\"; [ \"$(drafts .)\" = 1 ]\n"
+	     "grep -q '^<<<<<<< ' \"$e\" && grep -q '^>>>>>>> ' \"$e\"; one() { [ \"$(drafts .)\" "
+	     "= 1 ]; }; until_ok one\n"
 	     "\"$J\" status . | grep -q '^draft: *17457886043$'\n"
 	     "grep -q '<<<<' \"$d\" && fail 'it reached the store'; python3 -m json.tool \"$d\" "
 	     ">/dev/null\n"
@@ -398,10 +344,11 @@ static void a_merge_conflict_stays_a_draft_until_it_is_resolved(void)
 	STEP(&f,
 	     ". ../lib.sh; e=\"$V/$X/events.json\"; d=\"$D/$X/events.json\"; cmp \"$e\" "
 	     "../conflict\n"
-	     "[ \"$(drafts .)\" = 1 ]; grep -q '<<<<' \"$d\" && fail 'it reached the store'\n"
+	     "one() { [ \"$(drafts .)\" = 1 ]; }; until_ok one; grep -q '<<<<' \"$d\" && fail 'it "
+	     "reached the store'\n"
 	     "git show main:.jp/conversations/$X/events.json > ../resolved; append ../resolved "
 	     "theirs\n"
-	     "sed -i -e '/^<<<<<<< /d' \"$e\"; [ \"$(drafts .)\" = 1 ]\n"
+	     "sed -i -e '/^<<<<<<< /d' \"$e\"; one() { [ \"$(drafts .)\" = 1 ]; }; until_ok one\n"
 	     "cat ../resolved > \"$e\"; git add \"$e\"; git commit -qm merged; clean\n"
 	     "until_ok cmp ../resolved \"$d\"; [ \"$(drafts .)\" = 0 ] || fail 'still a draft'");
 	fixture_umount(&f);
