@@ -1,7 +1,10 @@
 /* Base64, strictly. See base64.h. */
 #include "core/base/base64.h"
 
+#include "core/base/utf8.h"
+
 #include <stdint.h>
+#include <string.h>
 
 /* What a character stands for, or -1. */
 static int value_of(char c)
@@ -46,5 +49,25 @@ int jp_base64_decode(const char *text, size_t size, char **ret_data, size_t *ret
 	data[used] = '\0';
 	*ret_data = TAKE_PTR(data);
 	*ret_size = used;
+	return 0;
+}
+
+int jp_base64_to_text(const char *text, size_t size, char **ret_data, size_t *ret_size)
+{
+	cleanup_free char *data = NULL;
+	int r = jp_base64_decode(text, size, &data, ret_size);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || !jp_utf8_is_valid(data, *ret_size)) {
+		free(data);
+		data = malloc(size + 1);
+		if (data == NULL)
+			return -ENOMEM;
+		memcpy(data, text, size);
+		data[size] = '\0';
+		*ret_size = size;
+	}
+	*ret_data = TAKE_PTR(data);
 	return 0;
 }
