@@ -207,6 +207,14 @@ static bool refers_back(const char *text)
 	return false;
 }
 
+static char *put(char *end, const char *text)
+{
+	size_t size = strlen(text);
+
+	memcpy(end, text, size);
+	return end + size;
+}
+
 /* What the C library is given; NULL: no memory. */
 static char *make_expression(const char *text, const struct jp_pattern_options *options)
 {
@@ -215,7 +223,7 @@ static char *make_expression(const char *text, const struct jp_pattern_options *
 
 	if (expression == NULL)
 		return NULL;
-	end = stpcpy(end, options->is_word ? before_word : "");
+	end = put(end, options->is_word ? before_word : "");
 	for (; *text != '\0'; text++) {
 		if (*text == '\n') {
 			*end++ = '|';
@@ -230,7 +238,7 @@ static char *make_expression(const char *text, const struct jp_pattern_options *
 				*end++ = *++text;
 		}
 	}
-	(void)stpcpy(end, options->is_word ? after_word : "");
+	*put(end, options->is_word ? after_word : "") = '\0';
 	return expression;
 }
 
