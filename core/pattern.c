@@ -14,6 +14,44 @@ enum {
 
 static const char before_word[] = "(^|[^[:alnum:]_])(", after_word[] = ")([^[:alnum:]_]|$)";
 
+/*
+ * Two letters beyond ASCII have another case in it: the long s, and the i without a dot. To ignore
+ * case would mean that any s and i may be written so, and that no text with one of them must be in
+ * a match. So they are kept apart: unless they are searched for, others of the same size, which have
+ * no such case, are put in their place where somebody looks.
+ */
+static const struct {
+	char letter[3], other[3];
+} apart[] = {
+	{"\xc5\xbf", "\xc6\x92"}, /* U+017F, U+0192 */
+	{"\xc4\xb1", "\xc6\x92"}, /* U+0131 */
+};
+enum { APART_COUNT = sizeof(apart) / sizeof(apart[0]) };
+
+static bool has_apart(const char *text, size_t size)
+{
+	for (size_t i = 0; i < APART_COUNT; i++) {
+		if (memmem(text, size, apart[i].letter, 2) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* A copy with the others in their place; NULL: no memory. */
+static char *keep_apart(const char *text, size_t size)
+{
+	char *copy = malloc(size + 1), *at;
+
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, text, size);
+	for (size_t i = 0; i < APART_COUNT; i++) {
+		while ((at = memmem(copy, size, apart[i].letter, 2)) != NULL)
+			memcpy(at, apart[i].other, 2);
+	}
+	return copy;
+}
+
 /* ---- the text that every match has ---- */
 
 /* A byte that stands in a file as itself, or in base64, and in nothing else. */
@@ -21,10 +59,7 @@ static bool is_plain(unsigned char byte, const struct jp_pattern_options *option
 {
 	if (byte < FIRST_PRINTABLE || byte == '"' || byte == '\\')
 		return false;
-	if (!options->ignore_case)
-		return true;
-	/* Others have another case beyond ASCII: the long s, and the i without a dot. */
-	return byte < ASCII_END && strchr("sSiI", byte) == NULL;
+	return !options->ignore_case || byte < ASCII_END;
 }
 
 /* The longest text so far, and the one that is growing. */
@@ -268,6 +303,10 @@ int jp_pattern_init(struct jp_pattern *pattern, const char *text,
 		return jp_error_set(error, -EINVAL, "%s: %s", text, message);
 	}
 	pattern->is_compiled = true;
+	/* Who searches for one of them finds each s or i: no text is a sure one then. */
+	if (options->ignore_case && has_apart(text, strlen(text)))
+		return 0;
+	pattern->keeps_apart = options->ignore_case;
 	return make_sieves(pattern, text, options);
 }
 
@@ -286,9 +325,15 @@ bool jp_pattern_find(struct jp_pattern *pattern, const char *line, size_t size, 
 		     struct jp_match *ret)
 {
 	regmatch_t groups[WORD_GROUP + 1] = {{.rm_so = (regoff_t)from, .rm_eo = (regoff_t)size}};
-	locale_t before = uselocale(pattern->locale);
-	int r = regexec(&pattern->regex, line, WORD_GROUP + 1, groups, REG_STARTEND);
+	cleanup_free char *copy = NULL;
+	locale_t before;
+	int r;
 
+	if (pattern->keeps_apart && has_apart(line, size))
+		copy = keep_apart(line, size);
+	before = uselocale(pattern->locale);
+	r = regexec(&pattern->regex, copy != NULL ? copy : line, WORD_GROUP + 1, groups,
+		    REG_STARTEND);
 	(void)uselocale(before);
 	if (r != 0)
 		return false;

@@ -29,6 +29,7 @@ struct jp_pattern {
 	size_t group; /* of the match in the expression */
 	locale_t locale;
 	bool is_compiled;
+	bool keeps_apart; /* pattern.c */
 
 	bool has_sieves; /* there is such a text */
 	struct jp_sieve file_sieve, text_sieve;

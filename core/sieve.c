@@ -10,7 +10,8 @@ enum {
 	PLAIN_BYTES_MAX = 16, /* three times 14 for base64, and 4 for the escapes are the rest */
 	ENCODED_BYTES_MAX = 10,
 	SEXTET_BITS = 6,
-	BLOCK_BYTES = 256, /* looked at before anybody asks whether that was it */
+	PARTS = 4,
+	PART_BYTES = 1024,
 	CASE_BIT = 'a' - 'A',
 };
 
@@ -129,6 +130,39 @@ void jp_sieve_init_for_text(struct jp_sieve *sieve, const char *text, size_t siz
 	add_plain(&builder, text, smaller(size, PLACES), ignore_case);
 }
 
+static uint64_t step(const struct jp_sieve *sieve, uint64_t places, unsigned char byte)
+{
+	return (places << 1 | sieve->starts) & sieve->masks[byte];
+}
+
+/*
+ * Look at a block, of which the parts are looked at side by side: a processor waits for one step
+ * before it does the next, but not for those of another part. Each part begins so many bytes early
+ * that it knows all that could reach into it. False: a form ends somewhere in it; else *places is
+ * where it has come to at its end.
+ */
+static bool pass_block(const struct jp_sieve *sieve, const unsigned char *bytes, uint64_t *places)
+{
+	const unsigned char *second = bytes + PART_BYTES, *third = second + PART_BYTES;
+	const unsigned char *fourth = third + PART_BYTES;
+	uint64_t a = *places, b = 0, c = 0, d = 0, seen = 0;
+
+	for (size_t i = PART_BYTES - PLACES; i < PART_BYTES; i++) {
+		b = step(sieve, b, bytes[i]);
+		c = step(sieve, c, second[i]);
+		d = step(sieve, d, third[i]);
+	}
+	for (size_t i = 0; i < PART_BYTES; i++) {
+		a = step(sieve, a, bytes[i]);
+		b = step(sieve, b, second[i]);
+		c = step(sieve, c, third[i]);
+		d = step(sieve, d, fourth[i]);
+		seen |= a | b | c | d;
+	}
+	*places = d;
+	return (seen & sieve->ends) == 0;
+}
+
 size_t jp_sieve_find(const struct jp_sieve *sieve, struct jp_sieve_state *state, const char *data,
 		     size_t size)
 {
@@ -137,19 +171,16 @@ size_t jp_sieve_find(const struct jp_sieve *sieve, struct jp_sieve_state *state,
 	size_t i = 0;
 
 	while (i < size) {
-		size_t end = smaller(size, i + BLOCK_BYTES), begin = i;
-		uint64_t before = places, seen = 0;
+		size_t end = smaller(size, i + PARTS * PART_BYTES);
+		uint64_t after = places;
 
-		for (; i < end; i++) {
-			places = (places << 1 | sieve->starts) & sieve->masks[bytes[i]];
-			seen |= places;
-		}
-		if ((seen & sieve->ends) == 0)
+		if (end - i == PARTS * PART_BYTES && pass_block(sieve, bytes + i, &after)) {
+			places = after;
+			i = end;
 			continue;
-		/* Somewhere in this block: once more, slowly. */
-		places = before;
-		for (i = begin; i < end; i++) {
-			places = (places << 1 | sieve->starts) & sieve->masks[bytes[i]];
+		}
+		for (; i < end; i++) {
+			places = step(sieve, places, bytes[i]);
 			if ((places & sieve->ends) == 0)
 				continue;
 			state->places = places;

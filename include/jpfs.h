@@ -5,7 +5,8 @@
 
 #define JPFS_VERSION "0.1.0"
 
-/* Exit codes of every command. */
+/* Exit codes of every command, but for what grep(1) has made a habit: of `jpfs grep`, 1 is that
+ * nothing was found, and 2 also that something failed. */
 enum jpfs_exit {
 	JPFS_EXIT_DONE = 0,
 	JPFS_EXIT_FAILED = 1,

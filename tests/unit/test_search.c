@@ -149,8 +149,14 @@ static void expressions_are_those_of_grep(void)
 		 {.ignore_case = true},
 		 "\xc3\xbc"
 		 "BER"},
-		/* the long s is an S of another case */
+		/* the long s is no s, but itself */
 		{"miss",
+		 TOLD("mi\xc5\xbf"
+		      "s\\nmISs"),
+		 {.ignore_case = true},
+		 "mISs"},
+		{"mi\xc5\xbf"
+		 "s",
 		 TOLD("mi\xc5\xbf"
 		      "s"),
 		 {.ignore_case = true},
