@@ -275,7 +275,7 @@ static int search_all(struct grep *grep, struct jp_error *error)
 	return r;
 }
 
-static int run(const struct arguments *arguments, struct grep *grep, struct jp_error *error)
+static int run(struct arguments *arguments, struct grep *grep, struct jp_error *error)
 {
 	cleanup_sources struct jpfs_sources sources = JPFS_NO_SOURCES;
 	cleanup_catalog struct jpfs_catalog catalog = {0};
@@ -291,6 +291,7 @@ static int run(const struct arguments *arguments, struct grep *grep, struct jp_e
 	r = jpfs_catalog_read(&request, &catalog);
 	if (r == 0)
 		r = jpfs_copies_init(&grep->copies, &request);
+	arguments->output.sources = &sources;
 	grep->catalog = &catalog;
 	if (r == 0)
 		r = search_all(grep, error);
