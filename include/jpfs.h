@@ -28,6 +28,8 @@ enum jpfs_exit {
 #define JPFS_LOCAL_NAME "local"
 /* In it: the versions that are kept, one directory for each conversation. */
 #define JPFS_HISTORY_NAME "history"
+/* In it: each conversation as Markdown. */
+#define JPFS_TRANSCRIPTS_NAME "transcripts"
 
 /* Extended attributes of a conversation directory. */
 #define JPFS_XATTR_ID "user.jpfs.id" /* decimal digits */

@@ -18,7 +18,7 @@ const char jpfs_help_overview[] =
 	"  mount [DIR]     mount the workspace that DIR is in (default: here)\n"
 	"  umount [DIR]    bring both sides up to date on disk, and unmount\n"
 	"  status [DIR]    what is mounted, what is pending, the last error\n"
-	"  ls [DIR]        the conversations; show ID prints one, grep PATTERN searches all\n"
+	"  ls [DIR]        the conversations; show ID prints one, grep PATTERN searches\n"
 	"  project ID...   give this worktree what only the store has; unproject: undo\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
 	"  history [ID]    the versions that are kept: show, diff, restore ID[@VERSION]\n"
