@@ -12,7 +12,7 @@ enum {
 	LEFT_FREE = 20, /* of a disk, one part in so many */
 };
 
-static const off_t disk_room = (off_t)1 << 30, memory_room = (off_t)64 << 20;
+static const off_t disk_room = (off_t)1 << 30, memory_room = (off_t)32 << 20;
 
 void jpfs_scratch_init(struct jpfs_scratch *scratch)
 {
