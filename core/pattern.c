@@ -45,6 +45,7 @@ static char *keep_apart(const char *text, size_t size)
 	if (copy == NULL)
 		return NULL;
 	memcpy(copy, text, size);
+	copy[size] = '\0';
 	for (size_t i = 0; i < APART_COUNT; i++) {
 		while ((at = memmem(copy, size, apart[i].letter, 2)) != NULL)
 			memcpy(at, apart[i].other, 2);

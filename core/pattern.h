@@ -52,7 +52,7 @@ void jp_pattern_release(struct jp_pattern *pattern);
 /*
  * The first match in a line that begins at `from` or later; it may be empty.
  *
- * Shape:   line  `size` bytes without a line break, any other values
+ * Shape:   line  `size` bytes without a line break, any other values; after it, or later, comes a NUL
  */
 bool jp_pattern_find(struct jp_pattern *pattern, const char *line, size_t size, size_t from,
 		     struct jp_match *ret);
@@ -65,7 +65,7 @@ bool jp_pattern_may_be_in(const struct jp_pattern *pattern, struct jp_sieve_stat
 /*
  * The next line of a text that has a match.
  *
- * Shape:   text      `size` bytes
+ * Shape:   text      `size` bytes and a NUL
  *          from      0 or the beginning of a line; where to look
  *          ret_line  begin and end of the line, without its line break and a carriage return
  */

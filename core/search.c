@@ -114,6 +114,14 @@ static bool may_match(const struct search *search)
 				    search->event->size);
 }
 
+/* An event that is no value that can be had, as it is written. */
+static int search_raw(struct search *search)
+{
+	cleanup_free char *text = strndup(search->event->text, search->event->size);
+
+	return text == NULL ? -ENOMEM : search_text(search, JP_SAID_BY_UNKNOWN, text, strlen(text));
+}
+
 static int search_event(struct search *search)
 {
 	const struct jp_event *event = search->event;
@@ -132,7 +140,7 @@ static int search_event(struct search *search)
 		return 0;
 	value = jp_event_parse(event, 0);
 	if (value == NULL)
-		return search_text(search, JP_SAID_BY_UNKNOWN, event->text, event->size);
+		return search_raw(search);
 	if (jp_said_kind(value) == JP_SAID_NOTHING)
 		return 0;
 	search->turns += search->turns == 0 ? 1 : 0;

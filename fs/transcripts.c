@@ -368,7 +368,7 @@ static int find_local(struct jpfs_view *view, uint64_t id, struct jpfs_conversat
 static int find_conversation(struct jpfs_view *view, const struct jpfs_object *place,
 			     const char *name, struct jpfs_conversation **ret)
 {
-	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_conversation *conversation;
 	size_t size = strlen(name);
 	char base[NAME_MAX + 1];
 	uint64_t id;
@@ -380,15 +380,17 @@ static int find_conversation(struct jpfs_view *view, const struct jpfs_object *p
 	(void)snprintf(base, sizeof(base), "%.*s", (int)(size - SUFFIX_BYTES), name);
 	if (jp_conversation_id_parse(base, &id) < 0)
 		return -ENOENT;
-	*ret = jpfs_view_find(view, id);
-	if (*ret == NULL)
-		r = find_local(view, id, ret);
+	conversation = jpfs_view_find(view, id);
+	if (conversation == NULL)
+		r = find_local(view, id, &conversation);
 	if (r < 0)
 		return r;
-	if (is_named(*ret, base, place->kind == JPFS_TRANSCRIPTS_ARCHIVE))
-		return 0;
-	object = &(*ret)->object; /* goes */
-	return -ENOENT;
+	if (!is_named(conversation, base, place->kind == JPFS_TRANSCRIPTS_ARCHIVE)) {
+		jpfs_object_unref(&conversation->object);
+		return -ENOENT;
+	}
+	*ret = conversation;
+	return 0;
 }
 
 int jpfs_transcript_lookup(struct jpfs_view *view, struct jpfs_object *place, const char *name,
