@@ -17,8 +17,8 @@ static const char before_word[] = "(^|[^[:alnum:]_])(", after_word[] = ")([^[:al
 /*
  * Two letters beyond ASCII have another case in it: the long s, and the i without a dot. To ignore
  * case would mean that any s and i may be written so, and that no text with one of them must be in
- * a match. So they are kept apart: unless they are searched for, others of the same size, which have
- * no such case, are put in their place where somebody looks.
+ * a match. So they are kept apart: unless they are searched for, others of the same size that have
+ * no such case are put in their place where somebody looks.
  */
 static const struct {
 	char letter[3], other[3];

@@ -52,7 +52,7 @@ void jp_pattern_release(struct jp_pattern *pattern);
 /*
  * The first match in a line that begins at `from` or later; it may be empty.
  *
- * Shape:   line  `size` bytes without a line break, any other values; after it, or later, comes a NUL
+ * Shape:   line  `size` bytes without a line break, any other values; a NUL is after it, or later
  */
 bool jp_pattern_find(struct jp_pattern *pattern, const char *line, size_t size, size_t from,
 		     struct jp_match *ret);

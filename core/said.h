@@ -33,7 +33,7 @@ enum jp_said_kind jp_said_kind(const json_t *event);
 /* A word for people and scripts: "user". */
 const char *jp_said_by_name(enum jp_said_by by);
 
-/* Take a text of any bytes, with a NUL after it; `text` is borrowed. 0 to go on; else it ends there. */
+/* Take a text of any bytes, with a NUL after it; it is borrowed. 0 to go on; else it ends there. */
 typedef int jp_said_sink(void *context, enum jp_said_by by, const char *text, size_t size);
 
 /*

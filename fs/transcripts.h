@@ -36,14 +36,14 @@ void jpfs_transcript_stat(const struct jpfs_object *object, struct stat *st);
 /*
  * Open one to read it.
  *
- * Shape:   ret_fd  a new descriptor of the text, or -EBADF: it is kept, jpfs_transcript_read() reads
- *                  it
+ * Shape:   ret_fd  a new descriptor of the text, or -EBADF: it is kept, and jpfs_transcript_read()
+ *                  reads it
  * Returns: 0; -ESTALE it is not kept, and the conversation has changed; others.
  */
 must_check int jpfs_transcript_open(struct jpfs_object *object, int *ret_fd);
 must_check ssize_t jpfs_transcript_read(struct jpfs_object *object, char *buffer, size_t size,
 					off_t offset);
-/* Where data, or a hole, begins from `offset` on; whence as for lseek(2). -ENXIO it is beyond its end. */
+/* Where data, or a hole, begins from `offset` on, as for lseek(2). -ENXIO it is beyond its end. */
 must_check int jpfs_transcript_seek(const struct jpfs_object *object, off_t offset, int whence,
 				    off_t *ret);
 /* Its last reference is gone. */
