@@ -16,7 +16,7 @@ struct search {
 	struct jp_search_result *result;
 	int sink_result; /* what it returned, unless 0 */
 
-	const struct jp_event *event; /* the one that is looked at */
+	struct jp_event_reader reader;
 	uint64_t turns;
 };
 
@@ -44,7 +44,7 @@ static int report(struct reporting *reporting, struct jp_match line, bool is_con
 			    search->options->before + search->options->after > 0,
 		.turn = search->turns,
 		.by = reporting->by,
-		.time = search->event->time,
+		.time = search->reader.event.time,
 	};
 	int r = search->sink(search->context, &found);
 
@@ -110,21 +110,21 @@ static bool may_match(const struct search *search)
 {
 	struct jp_sieve_state state = {0};
 
-	return jp_pattern_may_be_in(search->pattern, &state, search->event->text,
-				    search->event->size);
+	return jp_pattern_may_be_in(search->pattern, &state, search->reader.event.text,
+				    search->reader.event.size);
 }
 
 /* An event that is no value that can be had, as it is written. */
 static int search_raw(struct search *search)
 {
-	cleanup_free char *text = strndup(search->event->text, search->event->size);
+	cleanup_free char *text = strndup(search->reader.event.text, search->reader.event.size);
 
 	return text == NULL ? -ENOMEM : search_text(search, JP_SAID_BY_UNKNOWN, text, strlen(text));
 }
 
 static int search_event(struct search *search)
 {
-	const struct jp_event *event = search->event;
+	const struct jp_event *event = &search->reader.event;
 	json_auto_t *value = NULL;
 
 	if (event->text == NULL) {
@@ -149,12 +149,10 @@ static int search_event(struct search *search)
 
 static int search_events(struct search *search, int fd)
 {
-	cleanup_event_reader struct jp_event_reader reader;
 	int r;
 
-	jp_event_reader_init(&reader, fd, JP_EVENTS_ANY);
-	search->event = &reader.event;
-	while ((r = jp_event_next(&reader)) == JP_AT_EVENT) {
+	jp_event_reader_init(&search->reader, fd, JP_EVENTS_ANY);
+	while ((r = jp_event_next(&search->reader)) == JP_AT_EVENT) {
 		r = search_event(search);
 		if (r != 0)
 			return r;
@@ -200,7 +198,9 @@ int jp_search_file(int fd, struct jp_pattern *pattern, const struct jp_search_op
 	int r = may_match_file(pattern, fd);
 
 	*ret_result = (struct jp_search_result){0};
-	if (r == 1)
+	if (r == 1) {
 		r = search_events(&search, fd);
+		jp_event_reader_release(&search.reader);
+	}
 	return r == ENDED ? search.sink_result : r;
 }

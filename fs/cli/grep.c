@@ -43,7 +43,9 @@ struct arguments {
 
 struct grep {
 	const struct arguments *arguments;
-	const struct jpfs_catalog *catalog;
+	struct jpfs_sources sources;
+	struct jpfs_catalog_request request;
+	struct jpfs_catalog catalog;
 	struct jpfs_copies copies;
 	atomic_size_t next; /* row that nobody has taken */
 	atomic_bool is_found, has_failed, is_over;
@@ -58,9 +60,9 @@ struct worker {
 	struct grep *grep;
 	struct jp_pattern pattern;
 	size_t row;
-	int dir; /* the conversation's */
 	struct jpfs_grep_place place;
 	struct jp_summary metadata;
+	int dir;       /* the conversation's */
 	bool is_begun; /* something of it was found */
 	bool is_out;   /* ... and is on stdout */
 	bool is_turn;
@@ -213,10 +215,10 @@ static void *work(void *context)
 	struct grep *grep = worker->grep;
 
 	while (!atomic_load(&grep->is_over) &&
-	       (worker->row = atomic_fetch_add(&grep->next, 1)) < grep->catalog->count) {
+	       (worker->row = atomic_fetch_add(&grep->next, 1)) < grep->catalog.count) {
 		int r;
 
-		worker->place = (struct jpfs_grep_place){.row = &grep->catalog->rows[worker->row]};
+		worker->place = (struct jpfs_grep_place){.row = &grep->catalog.rows[worker->row]};
 		worker->is_begun = worker->is_out = false;
 		r = search(worker);
 		if (r < 0)
@@ -250,7 +252,7 @@ static int worker_init(struct worker *worker, struct grep *grep, struct jp_error
 
 static int search_all(struct grep *grep, struct jp_error *error)
 {
-	size_t wanted = grep->catalog->count / ROWS_FOR_A_THREAD + 1, ready = 0, running = 0;
+	size_t wanted = grep->catalog.count / ROWS_FOR_A_THREAD + 1, ready = 0, running = 0;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	struct worker workers[THREADS_MAX];
 	pthread_t threads[THREADS_MAX];
@@ -275,28 +277,28 @@ static int search_all(struct grep *grep, struct jp_error *error)
 	return r;
 }
 
-static int run(struct arguments *arguments, struct grep *grep, struct jp_error *error)
+static int run(struct grep *grep, struct jp_error *error)
 {
-	cleanup_sources struct jpfs_sources sources = JPFS_NO_SOURCES;
-	cleanup_catalog struct jpfs_catalog catalog = {0};
-	struct jpfs_catalog_request request;
-	int r = jpfs_sources_open(arguments->directory, &sources, error);
+	const struct arguments *arguments = grep->arguments;
+	int r = jpfs_sources_open(arguments->directory, &grep->sources, error);
 
 	if (r < 0)
 		return r;
-	request = jpfs_sources_request(&sources);
-	request.with_archived = !arguments->without_archived;
-	request.only_local = arguments->only_local;
-	request.without_summaries = true;
-	r = jpfs_catalog_read(&request, &catalog);
+	grep->request = jpfs_sources_request(&grep->sources);
+	grep->request.with_archived = !arguments->without_archived;
+	grep->request.only_local = arguments->only_local;
+	grep->request.without_summaries = true;
+	r = jpfs_catalog_read(&grep->request, &grep->catalog);
 	if (r == 0)
-		r = jpfs_copies_init(&grep->copies, &request);
-	arguments->output.sources = &sources;
-	grep->catalog = &catalog;
-	if (r == 0)
-		r = search_all(grep, error);
+		r = jpfs_copies_init(&grep->copies, &grep->request);
+	return r == 0 ? search_all(grep, error) : r;
+}
+
+static void release(struct grep *grep)
+{
 	jpfs_copies_release(&grep->copies);
-	return r;
+	jpfs_catalog_release(&grep->catalog);
+	jpfs_sources_release(&grep->sources);
 }
 
 /* ---- what was asked for ---- */
@@ -480,6 +482,7 @@ int jpfs_command_grep(int argc, char **argv)
 	struct arguments arguments = {.search.lines_max = UINT64_MAX, .colour = -1};
 	struct grep grep = {
 		.arguments = &arguments,
+		.sources = JPFS_NO_SOURCES,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.turns = PTHREAD_COND_INITIALIZER,
 	};
@@ -488,7 +491,9 @@ int jpfs_command_grep(int argc, char **argv)
 
 	if (r < 0) {
 		settle(&arguments);
-		r = run(&arguments, &grep, &error);
+		arguments.output.sources = &grep.sources;
+		r = run(&grep, &error);
+		release(&grep);
 		r = r < 0 ? jpfs_fail(r, &error) : -1;
 		if (r == JPFS_EXIT_FAILED)
 			r = EXIT_TROUBLE;
