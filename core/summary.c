@@ -315,6 +315,18 @@ struct jp_summary jp_summary_of_unreadable(uint64_t id)
 	return summary;
 }
 
+int jp_summary_read_metadata(int dirfd, uint64_t id, struct jp_summary *ret_summary)
+{
+	cleanup_summary struct jp_summary summary = begin(id);
+	int r = read_metadata(dirfd, &summary);
+
+	if (r < 0)
+		return r;
+	*ret_summary = summary;
+	summary = (struct jp_summary){0}; /* the caller has it now */
+	return 0;
+}
+
 int jp_summary_read(int dirfd, uint64_t id, struct jp_summary *ret_summary)
 {
 	cleanup_summary struct jp_summary summary = begin(id);

@@ -45,6 +45,9 @@ struct jp_summary {
  */
 must_check int jp_summary_read(int dirfd, uint64_t id, struct jp_summary *ret_summary);
 
+/* Only what metadata.json tells: the title, the origin, its times. 0, -ENOMEM. */
+must_check int jp_summary_read_metadata(int dirfd, uint64_t id, struct jp_summary *ret_summary);
+
 /* The summary of a conversation whose directory cannot be read. */
 struct jp_summary jp_summary_of_unreadable(uint64_t id);
 

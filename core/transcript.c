@@ -10,6 +10,7 @@
 #include "core/base/utf8.h"
 #include "core/conversation_id.h"
 #include "core/event_reader.h"
+#include "core/said.h"
 #include "core/timestamp.h"
 #include "core/transcript_text.h"
 
@@ -63,27 +64,6 @@ static void put_line(struct transcript *transcript, const json_t *object, const 
 
 /* ---- base64 ---- */
 
-/* What a string stands for: decoded if that is text, else as it is. */
-static int decode(const char *text, size_t size, char **ret_data, size_t *ret_size)
-{
-	cleanup_free char *data = NULL;
-	int r = jp_base64_decode(text, size, &data, ret_size);
-
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0 || !jp_utf8_is_valid(data, *ret_size)) {
-		free(data);
-		data = malloc(size + 1);
-		if (data == NULL)
-			return -ENOMEM;
-		memcpy(data, text, size);
-		data[size] = '\0';
-		*ret_size = size;
-	}
-	*ret_data = TAKE_PTR(data);
-	return 0;
-}
-
 /* Every string in a value, at any depth; jansson reads no more than 2048 levels. */
 static int decode_values(json_t *value)
 {
@@ -95,7 +75,8 @@ static int decode_values(json_t *value)
 	if (json_is_string(value)) {
 		cleanup_free char *data = NULL;
 
-		r = decode(json_string_value(value), json_string_length(value), &data, &size);
+		r = jp_base64_to_text(json_string_value(value), json_string_length(value), &data,
+				      &size);
 		if (r == 0 && json_string_setn(value, data, size) < 0)
 			r = -ENOMEM;
 		return r;
@@ -253,7 +234,7 @@ static int show_result(struct transcript *transcript, const json_t *event,
 	size_t size, id_size;
 	const char *text = string_of(event, "content", &size);
 	const char *id = string_of(event, "id", &id_size), *name = find_call(transcript, id);
-	int r = decode(text, size, &data, &size);
+	int r = jp_base64_to_text(text, size, &data, &size);
 
 	if (r < 0)
 		return r;
@@ -390,16 +371,6 @@ static int show_config(struct transcript *transcript, const json_t *event,
 
 static int show_event(struct transcript *transcript, const struct jp_event *read)
 {
-	static const struct {
-		const char *type;
-		const char *needs; /* a string without which it is not that kind; or NULL */
-		int (*show)(struct transcript *transcript, const json_t *event,
-			    const struct jp_event *read);
-	} known[] = {
-		{"chat_request", "content", show_request},
-		{"tool_call_response", "content", show_result},
-		{"inquiry_request", NULL, show_inquiry},
-	};
 	json_auto_t *event = jp_event_parse(read, 0);
 	size_t size;
 	const char *type = string_of(event, "type", &size);
@@ -418,28 +389,26 @@ static int show_event(struct transcript *transcript, const struct jp_event *read
 		end_heading(transcript, read);
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(type, known[i].type) != 0 ||
-		    (known[i].needs != NULL && !is_string(event, known[i].needs)))
-			continue;
-		be_in_turn(transcript);
-		return known[i].show(transcript, event, read);
-	}
-	if (strcmp(type, "chat_response") == 0 &&
-	    (is_string(event, "message") || is_string(event, "reasoning") ||
-	     json_object_get(event, "data") != NULL)) {
-		be_in_turn(transcript);
+	if (jp_said_kind(event) == JP_SAID_NOTHING)
+		return show_unknown(transcript, event, read);
+	be_in_turn(transcript);
+	switch (jp_said_kind(event)) {
+	case JP_SAID_REQUEST:
+		return show_request(transcript, event, read);
+	case JP_SAID_RESPONSE:
 		return show_response(transcript, event, read);
-	}
-	if (strcmp(type, "tool_call_request") == 0 && is_string(event, "name")) {
-		be_in_turn(transcript);
+	case JP_SAID_CALL:
 		return show_call(transcript, event, read);
-	}
-	if (strcmp(type, "inquiry_response") == 0 && json_object_get(event, "answer") != NULL) {
-		be_in_turn(transcript);
+	case JP_SAID_RESULT:
+		return show_result(transcript, event, read);
+	case JP_SAID_INQUIRY:
+		return show_inquiry(transcript, event, read);
+	case JP_SAID_ANSWER:
 		return show_answer(transcript, event, read);
+	case JP_SAID_NOTHING:
+		break;
 	}
-	return show_unknown(transcript, event, read);
+	return 0;
 }
 
 /* Elements of the array that are no objects. */

@@ -15,6 +15,7 @@ enum {
 	C1_FIRST = 0x80, /* also the first that is not one byte */
 	C1_LAST = 0x9f,
 	INDENT_MAX = 3, /* of a fence, by CommonMark 4.5 */
+	TAB_COLUMNS = 4,
 };
 
 static void emit(struct jp_markdown *markdown, const char *text, size_t size)
@@ -74,7 +75,11 @@ static void put_clean(struct jp_markdown *markdown, const char *text, size_t siz
 
 		if (first >= C1_FIRST)
 			length = jp_utf8_next(text + i, size - i, &code);
-		if (code <= C1_LAST && (code < FIRST_PRINTABLE || code >= DELETE)) {
+		if (code == '\r' && i + 1 < size && text[i + 1] == '\n') {
+			/* One line end, in two characters. */
+			emit(markdown, text + done, i - done);
+			done = i + 1;
+		} else if (code <= C1_LAST && (code < FIRST_PRINTABLE || code >= DELETE)) {
 			emit(markdown, text + done, i - done);
 			done = replace(markdown, code, is_line) ? i + length : i;
 		}
@@ -88,50 +93,110 @@ void jp_markdown_line(struct jp_markdown *markdown, const char *text, size_t siz
 	put_clean(markdown, text, size, true);
 }
 
-/* A code block that may be open. */
-struct open_fence {
-	char mark;   /* '`' or '~'; 0: none is open */
-	size_t size; /* of the fence */
+/*
+ * Where the lines of a body have led to: whether a code block is open, as CommonMark has it.
+ *
+ * What a line is depends on the lists and quotes that it is in, and on HTML before it. That is not
+ * all followed here; a fence that could be read in two ways makes it unsure, and who asks does not
+ * rely on it then.
+ */
+struct outline {
+	char mark;     /* of the fence that is open, '`' or '~'; 0: none is */
+	size_t size;   /* ... its marks */
+	size_t indent; /* ... and the columns before it: in a list, if there are any */
+	bool in_html;  /* until a blank line, fences may be part of it */
+	bool is_unsure;
 };
 
-static void see_fence(struct open_fence *open, const char *line, size_t size)
+/* The columns and bytes of blanks that a line begins with. */
+static size_t measure_indent(const char *line, size_t size, size_t *ret_bytes)
 {
-	size_t i = 0, run = 0;
-	char mark;
+	size_t columns = 0, i = 0;
 
-	while (i < size && i <= INDENT_MAX && line[i] == ' ')
-		i++;
-	if (i > INDENT_MAX || i == size || (line[i] != '`' && line[i] != '~'))
-		return;
-	mark = line[i];
-	while (i + run < size && line[i + run] == mark)
-		run++;
-	i += run;
-	if (run < FENCE_MIN)
-		return;
-	if (open->mark == 0) {
-		if (mark == '~' || memchr(line + i, '`', size - i) == NULL)
-			*open = (struct open_fence){.mark = mark, .size = run};
-		return;
-	}
-	while (i < size && (line[i] == ' ' || line[i] == '\t'))
-		i++;
-	if (mark == open->mark && run >= open->size && i == size)
-		open->mark = 0;
+	for (; i < size && (line[i] == ' ' || line[i] == '\t'); i++)
+		columns += line[i] == '\t' ? TAB_COLUMNS - columns % TAB_COLUMNS : 1;
+	*ret_bytes = i;
+	return columns;
 }
 
-static struct open_fence find_open(const char *text, size_t size)
+/* HTML that a blank line does not end, by CommonMark 4.6. */
+static bool is_endless_html(const char *line, size_t size)
 {
-	struct open_fence open = {0};
+	static const char *const begins[] = {"<!", "<?", "<script", "<pre", "<style", "<textarea"};
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+		size_t length = strlen(begins[i]);
+
+		if (size >= length && strncasecmp(line, begins[i], length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A line while a fence is open; `run` marks like its own, and nothing after them, if not 0. */
+static void see_inside(struct outline *outline, size_t indent, size_t run)
+{
+	/* In a list, this line would have ended it, and the fence with it. */
+	if (indent < outline->indent)
+		outline->is_unsure = true;
+	if (run < outline->size)
+		return;
+	if (outline->indent == 0 ? indent <= INDENT_MAX : indent == outline->indent)
+		outline->mark = 0;
+	else if (outline->indent > 0)
+		outline->is_unsure = true;
+}
+
+static void see_line(struct outline *outline, const char *line, size_t size)
+{
+	size_t bytes, run = 0, indent = measure_indent(line, size, &bytes), after = 0;
+	bool is_fence;
+	char mark;
+
+	line += bytes;
+	size -= bytes;
+	if (size == 0) {
+		outline->in_html &= outline->mark != 0;
+		return;
+	}
+	mark = line[0];
+	while (run < size && line[run] == mark)
+		run++;
+	while (run + after < size && (line[run + after] == ' ' || line[run + after] == '\t'))
+		after++;
+	if (outline->mark != 0) {
+		see_inside(outline, indent, mark == outline->mark && run + after == size ? run : 0);
+		return;
+	}
+	is_fence = run >= FENCE_MIN &&
+		   (mark == '~' || (mark == '`' && memchr(line + run, '`', size - run) == NULL));
+	if (mark == '<') {
+		outline->in_html = true;
+		outline->is_unsure |= is_endless_html(line, size);
+	}
+	if (!is_fence)
+		return;
+	outline->is_unsure |= outline->in_html;
+	outline->mark = mark;
+	outline->size = run;
+	outline->indent = indent;
+}
+
+static struct outline read_outline(const char *text, size_t size)
+{
+	struct outline outline = {0};
 
 	for (size_t begin = 0; begin < size;) {
 		const char *end = memchr(text + begin, '\n', size - begin);
 		size_t length = end != NULL ? (size_t)(end - text) - begin : size - begin;
 
-		see_fence(&open, text + begin, length);
+		/* "\r\n" is one line end; any other carriage return is shown, and is text. */
+		see_line(&outline, text + begin,
+			 end != NULL && length > 0 && end[-1] == '\r' ? length - 1 : length);
 		begin += length + 1;
 	}
-	return open;
+	outline.is_unsure |= outline.mark != 0 && outline.indent > 0;
+	return outline;
 }
 
 static size_t without_blanks_at_end(const char *text, size_t size)
@@ -149,18 +214,22 @@ static void put_marks(struct jp_markdown *markdown, char mark, size_t count)
 
 void jp_markdown_body(struct jp_markdown *markdown, const char *text, size_t size)
 {
-	struct open_fence open;
+	struct outline outline;
 
 	size = without_blanks_at_end(text, size);
 	if (size == 0) {
 		jp_markdown_put(markdown, "_(empty)_\n\n");
 		return;
 	}
-	open = find_open(text, size);
+	outline = read_outline(text, size);
+	if (outline.is_unsure) {
+		jp_markdown_fence(markdown, "markdown", text, size);
+		return;
+	}
 	put_clean(markdown, text, size, false);
 	jp_markdown_put(markdown, "\n");
-	if (open.mark != 0) {
-		put_marks(markdown, open.mark, open.size);
+	if (outline.mark != 0) {
+		put_marks(markdown, outline.mark, outline.size);
 		jp_markdown_put(markdown, "\n");
 	}
 	jp_markdown_put(markdown, "\n");

@@ -25,7 +25,8 @@ void jp_markdown_format(struct jp_markdown *markdown, const char *format, ...) p
 void jp_markdown_line(struct jp_markdown *markdown, const char *text, size_t size);
 
 /* Markdown of somebody else: as it is, without blanks at its end, and a code block that it left open
- * is closed. A blank line follows. */
+ * is closed. Where it can't be told what is open (fences in lists that the list's end cuts off, HTML
+ * comments), all of it is put into a fence. A blank line follows. */
 void jp_markdown_body(struct jp_markdown *markdown, const char *text, size_t size);
 
 /* Text in a fence longer than any in it; `language` may be "". A blank line follows. */

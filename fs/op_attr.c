@@ -152,6 +152,9 @@ static int set_attributes(struct jpfs_view *view, struct jpfs_object *object,
 	case JPFS_HISTORY:
 	case JPFS_KEPT_OF:
 	case JPFS_KEPT:
+	case JPFS_TRANSCRIPTS:
+	case JPFS_TRANSCRIPTS_ARCHIVE:
+	case JPFS_TRANSCRIPT:
 		return -EROFS;
 	}
 	return fd < 0 ? fd : set_real(fd, attr, to_set);

@@ -6,6 +6,7 @@
  */
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/transcripts.h"
 #include "include/jpfs.h"
 
 #include <stdio.h>
@@ -33,6 +34,9 @@ static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_
 		r = jpfs_listing_add(listing, JPFS_HISTORY_NAME, view->history.serial, S_IFDIR);
 		if (r == 0)
 			r = jpfs_listing_add(listing, JPFS_LOCAL_NAME, view->local.serial, S_IFDIR);
+		if (r == 0)
+			r = jpfs_listing_add(listing, JPFS_TRANSCRIPTS_NAME,
+					     view->transcripts.serial, S_IFDIR);
 		return r < 0 ? r
 			     : jpfs_listing_add(listing, JPFS_STATUS_NAME, view->status.serial,
 						S_IFREG);
@@ -42,11 +46,15 @@ static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_
 	case JPFS_HISTORY:
 	case JPFS_KEPT_OF:
 		return jpfs_kept_list(view, object, listing);
+	case JPFS_TRANSCRIPTS:
+	case JPFS_TRANSCRIPTS_ARCHIVE:
+		return jpfs_transcript_list(view, object, listing);
 	case JPFS_CONVERSATION:
 		return jpfs_conversation_list(jpfs_as_conversation(object), "", listing);
 	case JPFS_ENTRY:
 		break;
 	case JPFS_KEPT:
+	case JPFS_TRANSCRIPT:
 	case JPFS_STATUS:
 		return -ENOTDIR;
 	}

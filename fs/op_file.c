@@ -3,6 +3,7 @@
 #include "core/base/sys.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/transcripts.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@ struct handle {
 	struct jpfs_handle handle;  /* first: one pointer serves for both */
 	struct jpfs_object *object; /* a reference */
 	bool can_write;
-	int fd;     /* JPFS_KEPT: owned; it may be pruned meanwhile */
+	int fd;     /* JPFS_KEPT, JPFS_TRANSCRIPT: owned; what is read may go meanwhile */
 	char *text; /* JPFS_STATUS: what was true when it was opened */
 	size_t size;
 };
@@ -52,6 +53,8 @@ static int open_object(struct jpfs_connection *connection, struct jpfs_object *o
 				      : jpfs_status_text(view, &handle->text, &handle->size);
 	else if (object->kind == JPFS_KEPT)
 		r = handle->fd = handle->can_write ? -EROFS : jpfs_kept_open(object);
+	else if (object->kind == JPFS_TRANSCRIPT)
+		r = handle->can_write ? -EROFS : jpfs_transcript_open(object, &handle->fd);
 	if (r < 0) {
 		free(handle);
 		return r;
@@ -71,6 +74,8 @@ static void reply_open(fuse_req_t req, const char *operation, int r, struct hand
 	}
 	file->fh = (uintptr_t)handle;
 	file->direct_io = handle->object->kind == JPFS_STATUS ? 1 : 0;
+	/* An object is one version. */
+	file->keep_cache = handle->object->kind == JPFS_TRANSCRIPT ? 1 : 0;
 	jpfs_handle_add(handle->handle.connection, &handle->handle, destroy_file);
 	if (fuse_reply_open(req, file) < 0)
 		jpfs_handle_close(&handle->handle); /* nobody has it */
@@ -91,7 +96,7 @@ static int create_outside(struct jpfs_view *view, struct jpfs_object *parent, co
 {
 	int r;
 
-	if (jpfs_is_kept(parent))
+	if (jpfs_is_kept(parent) || jpfs_is_transcript(parent))
 		return -EROFS;
 	if (parent->kind == JPFS_CONTROL || parent->kind == JPFS_STATUS ||
 	    jpfs_is_local_place(parent))
@@ -236,6 +241,8 @@ static ssize_t read_bytes(struct jpfs_view *view, struct handle *handle, char *b
 		memcpy(buffer, handle->text + offset, got);
 		return (ssize_t)got;
 	}
+	if (handle->object->kind == JPFS_TRANSCRIPT && handle->fd < 0)
+		return jpfs_transcript_read(handle->object, buffer, size, offset);
 	bytes.fd = handle->fd;
 	r = handle->fd >= 0 ? 0 : get_bytes(view, handle->object, &bytes);
 	if (r < 0)
@@ -328,7 +335,8 @@ static int sync_bytes(struct jpfs_view *view, struct jpfs_object *object)
 
 	if (object->kind == JPFS_ENTRY)
 		return jpfs_entry_fsync(jpfs_as_entry(object));
-	if (object->kind == JPFS_STATUS || object->kind == JPFS_KEPT)
+	if (object->kind == JPFS_STATUS || object->kind == JPFS_KEPT ||
+	    object->kind == JPFS_TRANSCRIPT)
 		return 0;
 	r = get_bytes(view, object, &bytes);
 	return r == 0 && jp_sys->fsync(bytes.fd) < 0 ? -errno : r;
@@ -374,12 +382,14 @@ void jpfs_op_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
 	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
 	struct handle *handle = (struct handle *)base;
 	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
-	int r = get_bytes(jpfs_connection_of(req)->view, handle->object, &bytes);
+	bool is_transcript = handle->object->kind == JPFS_TRANSCRIPT;
 	off_t found = 0;
+	int r = is_transcript ? jpfs_transcript_seek(handle->object, offset, whence, &found)
+			      : get_bytes(jpfs_connection_of(req)->view, handle->object, &bytes);
 
 	(void)nodeid;
 	/* Everything here reads and writes at given offsets, so the shared one may move. */
-	if (r == 0) {
+	if (r == 0 && !is_transcript) {
 		found = lseek(bytes.fd, offset, whence);
 		r = found < 0 ? -errno : 0;
 	}

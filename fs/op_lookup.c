@@ -1,6 +1,7 @@
 /* Finding names: LOOKUP and FORGET. */
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/transcripts.h"
 #include "include/jpfs.h"
 
 #include <string.h>
@@ -41,6 +42,10 @@ static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char
 			*ret = jpfs_object_ref(&view->history);
 			return 0;
 		}
+		if (strcmp(name, JPFS_TRANSCRIPTS_NAME) == 0) {
+			*ret = jpfs_object_ref(&view->transcripts);
+			return 0;
+		}
 		if (strcmp(name, JPFS_STATUS_NAME) != 0)
 			return -ENOENT;
 		*ret = jpfs_object_ref(&view->status);
@@ -48,10 +53,14 @@ static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char
 	case JPFS_HISTORY:
 	case JPFS_KEPT_OF:
 		return jpfs_kept_lookup(view, parent, name, ret);
+	case JPFS_TRANSCRIPTS:
+	case JPFS_TRANSCRIPTS_ARCHIVE:
+		return jpfs_transcript_lookup(view, parent, name, ret);
 	case JPFS_CONVERSATION:
 	case JPFS_ENTRY:
 		break;
 	case JPFS_KEPT:
+	case JPFS_TRANSCRIPT:
 	case JPFS_STATUS:
 		return -ENOTDIR;
 	}

@@ -3,6 +3,7 @@
 #include "fs/desktop_trash.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/transcripts.h"
 #include "include/jpfs.h"
 
 #include <stdio.h>
@@ -11,7 +12,7 @@
 /* Whether a name may be made in a directory that is no conversation's inside. */
 static int check_outside_name(struct jpfs_view *view, struct jpfs_object *parent, const char *name)
 {
-	if (jpfs_is_kept(parent))
+	if (jpfs_is_kept(parent) || jpfs_is_transcript(parent))
 		return -EROFS;
 	if (parent->kind == JPFS_CONTROL || parent->kind == JPFS_STATUS ||
 	    jpfs_is_local_place(parent))
@@ -162,7 +163,7 @@ static int remove_file(struct jpfs_view *view, struct jpfs_object *parent, const
 	}
 	if (r != -ENOENT)
 		return r;
-	if (jpfs_is_kept(parent))
+	if (jpfs_is_kept(parent) || jpfs_is_transcript(parent))
 		return -EROFS;
 	if (parent->kind == JPFS_CONTROL || jpfs_is_local_place(parent))
 		return -EPERM;
@@ -210,8 +211,8 @@ static int remove_directory(struct jpfs_view *view, struct jpfs_object *parent, 
 	}
 	if (r != -ENOENT)
 		return r;
-	return jpfs_is_kept(parent)           ? -EROFS
-	       : parent->kind == JPFS_CONTROL ? -EPERM
+	return jpfs_is_kept(parent) || jpfs_is_transcript(parent) ? -EROFS
+	       : parent->kind == JPFS_CONTROL                     ? -EPERM
 					      : jpfs_outside_unlink(view, parent, name, true);
 }
 
@@ -255,7 +256,8 @@ static int rename_name(struct jpfs_view *view, struct jpfs_object *parent, const
 		return inside;
 	if (new_inside < 0 && new_inside != -ENOENT)
 		return new_inside;
-	if (jpfs_is_kept(parent) || jpfs_is_kept(new_parent))
+	if (jpfs_is_kept(parent) || jpfs_is_kept(new_parent) || jpfs_is_transcript(parent) ||
+	    jpfs_is_transcript(new_parent))
 		return -EROFS;
 	if (parent->kind == JPFS_CONTROL || new_parent->kind == JPFS_CONTROL)
 		return -EPERM;

@@ -8,6 +8,7 @@
 #include "core/origin.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/transcripts.h"
 #include "include/jpfs.h"
 
 #include <fcntl.h>
@@ -72,7 +73,7 @@ static int open_places(struct jpfs_view *view, struct jpfs_object *object, struc
 		return ret->fd < 0 ? ret->fd : 0;
 	}
 	if (object->kind == JPFS_CONTROL || object->kind == JPFS_STATUS ||
-	    jpfs_is_local_place(object) || jpfs_is_kept(object))
+	    jpfs_is_local_place(object) || jpfs_is_kept(object) || jpfs_is_transcript(object))
 		return -EOPNOTSUPP;
 	r = jpfs_outside_path(view, object, "", &root_fd, path);
 	if (r < 0)

@@ -381,6 +381,9 @@ int jpfs_partition_rmdir(struct jpfs_view *view, struct jpfs_object *parent, con
 	case JPFS_HISTORY:
 	case JPFS_KEPT_OF:
 	case JPFS_KEPT:
+	case JPFS_TRANSCRIPTS:
+	case JPFS_TRANSCRIPTS_ARCHIVE:
+	case JPFS_TRANSCRIPT:
 	case JPFS_ENTRY:
 		break;
 	}

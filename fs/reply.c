@@ -8,6 +8,7 @@
 #include "fs/log.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/transcripts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,6 +146,8 @@ int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object, struct 
 	}
 	case JPFS_CONTROL:
 	case JPFS_HISTORY:
+	case JPFS_TRANSCRIPTS:
+	case JPFS_TRANSCRIPTS_ARCHIVE:
 		stat_synthetic(view, object, S_IFDIR | 0555, ret);
 		return 0;
 	case JPFS_KEPT_OF:
@@ -152,6 +155,10 @@ int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object, struct 
 		stat_synthetic(view, object,
 			       object->kind == JPFS_KEPT ? S_IFREG | 0444 : S_IFDIR | 0555, ret);
 		return jpfs_kept_stat(object, ret);
+	case JPFS_TRANSCRIPT:
+		stat_synthetic(view, object, S_IFREG | 0444, ret);
+		jpfs_transcript_stat(object, ret);
+		return 0;
 	case JPFS_LOCAL:
 	case JPFS_LOCAL_ARCHIVE:
 		stat_synthetic(view, object, S_IFDIR | 0700, ret);

@@ -14,6 +14,7 @@
 #include "core/conversation_id.h"
 #include "core/user_data.h"
 #include "fs/log.h"
+#include "fs/transcripts.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -124,9 +125,14 @@ void jpfs_object_unref(struct jpfs_object *object)
 	case JPFS_KEPT:
 		jpfs_kept_forget((struct jpfs_kept *)object);
 		break;
+	case JPFS_TRANSCRIPT:
+		jpfs_transcript_forget((struct jpfs_transcript *)object);
+		break;
 	case JPFS_ROOT:
 	case JPFS_ARCHIVE:
 	case JPFS_HISTORY:
+	case JPFS_TRANSCRIPTS:
+	case JPFS_TRANSCRIPTS_ARCHIVE:
 	case JPFS_CONTROL:
 	case JPFS_STATUS:
 	case JPFS_LOCAL:
@@ -313,7 +319,11 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 	jpfs_object_init(view, &view->local, JPFS_LOCAL);
 	jpfs_object_init(view, &view->local_archive, JPFS_LOCAL_ARCHIVE);
 	jpfs_object_init(view, &view->history, JPFS_HISTORY);
+	jpfs_object_init(view, &view->transcripts, JPFS_TRANSCRIPTS);
+	jpfs_object_init(view, &view->transcripts_archive, JPFS_TRANSCRIPTS_ARCHIVE);
 	r = jp_dir_index_new(silo->conversations_fd, &view->durable_index);
+	if (r == 0)
+		r = jpfs_transcripts_open(view);
 	if (r == 0 && !read_only)
 		r = jp_staging_open(silo, &view->staging);
 	if (r == 0 && !read_only)
@@ -430,6 +440,7 @@ void jpfs_view_close(struct jpfs_view *view)
 		free(all);
 	}
 	tdestroy(view->locals, forget_local);
+	jpfs_transcripts_close(view);
 	jp_base_close(view->base);
 	jp_dir_index_free(view->durable_index);
 	if (view->staging.fd >= 0)

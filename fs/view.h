@@ -54,17 +54,20 @@
 
 enum jpfs_kind {
 	JPFS_ROOT,
-	JPFS_ARCHIVE,       /* .archive */
-	JPFS_CONTROL,       /* .jpfs */
-	JPFS_STATUS,        /* .jpfs/status.json */
-	JPFS_LOCAL,         /* .jpfs/local */
-	JPFS_LOCAL_ARCHIVE, /* .jpfs/local/.archive */
-	JPFS_HISTORY,       /* .jpfs/history */
-	JPFS_KEPT_OF,       /* a conversation's directory in it */
-	JPFS_KEPT,          /* a version in that */
-	JPFS_CONVERSATION,  /* a conversation's directory */
-	JPFS_ENTRY,         /* anything in one */
-	JPFS_OUTSIDER,      /* anything that is no conversation: passed through */
+	JPFS_ARCHIVE,             /* .archive */
+	JPFS_CONTROL,             /* .jpfs */
+	JPFS_STATUS,              /* .jpfs/status.json */
+	JPFS_LOCAL,               /* .jpfs/local */
+	JPFS_LOCAL_ARCHIVE,       /* .jpfs/local/.archive */
+	JPFS_HISTORY,             /* .jpfs/history */
+	JPFS_KEPT_OF,             /* a conversation's directory in it */
+	JPFS_KEPT,                /* a version in that */
+	JPFS_TRANSCRIPTS,         /* .jpfs/transcripts */
+	JPFS_TRANSCRIPTS_ARCHIVE, /* .jpfs/transcripts/.archive */
+	JPFS_TRANSCRIPT,          /* a conversation's text in either */
+	JPFS_CONVERSATION,        /* a conversation's directory */
+	JPFS_ENTRY,               /* anything in one */
+	JPFS_OUTSIDER,            /* anything that is no conversation: passed through */
 };
 
 struct jpfs_object {
@@ -213,6 +216,7 @@ struct jpfs_failure {
 };
 
 struct jpfs_work;
+struct jpfs_transcripts;
 
 struct jpfs_view {
 	const struct jp_workspace *workspace;
@@ -240,6 +244,8 @@ struct jpfs_view {
 	struct jpfs_failure failure; /* the last one; when[0] is NUL if there was none */
 	atomic_uint_least64_t next_serial, next_temporary;
 	struct jpfs_object root, archive, control, status, local, local_archive, history;
+	struct jpfs_object transcripts, transcripts_archive;
+	struct jpfs_transcripts *transcript_cache; /* fs/transcripts.c */
 	struct jpfs_work *work;
 	struct jpfs_requests requests; /* of all its connections */
 };

@@ -5,7 +5,8 @@
 
 #define JPFS_VERSION "0.1.0"
 
-/* Exit codes of every command. */
+/* Exit codes of every command, but for what grep(1) has made a habit: of `jpfs grep`, 1 is that
+ * nothing was found, and 2 also that something failed. */
 enum jpfs_exit {
 	JPFS_EXIT_DONE = 0,
 	JPFS_EXIT_FAILED = 1,
@@ -27,6 +28,8 @@ enum jpfs_exit {
 #define JPFS_LOCAL_NAME "local"
 /* In it: the versions that are kept, one directory for each conversation. */
 #define JPFS_HISTORY_NAME "history"
+/* In it: each conversation as Markdown. */
+#define JPFS_TRANSCRIPTS_NAME "transcripts"
 
 /* Extended attributes of a conversation directory. */
 #define JPFS_XATTR_ID "user.jpfs.id" /* decimal digits */

@@ -15,3 +15,12 @@
  *          jp_conversation/src/storage.rs's `STANDARD` engine.
  */
 must_check int jp_base64_decode(const char *text, size_t size, char **ret_data, size_t *ret_size);
+
+/*
+ * What a string of jp's files stands for: decoded if it is base64 of UTF-8, else as it is.
+ *
+ * Shape:   as above
+ * Returns: 0, -ENOMEM.
+ * Source:  jp_conversation/src/storage.rs:137-170.
+ */
+must_check int jp_base64_to_text(const char *text, size_t size, char **ret_data, size_t *ret_size);

@@ -149,32 +149,58 @@ static int match(const struct jpfs_catalog_request *request, const struct side *
 /* ---- reading ---- */
 
 struct reading {
-	const struct jpfs_catalog_request *request;      /* immutable */
-	struct jp_dir_index *durable_index, *work_index; /* immutable; have their own locks */
-	struct jpfs_catalog *catalog;                    /* each row is its taker's */
-	atomic_size_t next;                              /* row that nobody has taken */
+	struct jpfs_copies copies;
+	struct jpfs_catalog *catalog; /* each row is its taker's */
+	atomic_size_t next;           /* row that nobody has taken */
 	atomic_int failure;
 };
 
-/* Sum up the copy on one side; -ENOENT there is none any more. */
-static int read_copy(struct reading *reading, const struct jpfs_listed *row, bool in_workspace,
-		     struct jp_summary *ret)
+int jpfs_copies_init(struct jpfs_copies *copies, const struct jpfs_catalog_request *request)
 {
-	const char *path = in_workspace ? row->workspace_path : row->durable_path;
-	int fd = in_workspace ? reading->request->workspace_fd : reading->request->durable_fd;
-	struct jp_dir_index *index = in_workspace ? reading->work_index : reading->durable_index;
-	char moved[JP_CONVERSATION_PATH_BYTES];
-	cleanup_close int dir = -EBADF;
 	int r;
 
+	*copies = (struct jpfs_copies){.request = request};
+	r = jp_dir_index_new(request->durable_fd, &copies->durable_index);
+	return r < 0 ? r : jp_dir_index_new(request->workspace_fd, &copies->work_index);
+}
+
+void jpfs_copies_release(struct jpfs_copies *copies)
+{
+	jp_dir_index_free(copies->durable_index);
+	jp_dir_index_free(copies->work_index);
+	*copies = (struct jpfs_copies){0};
+}
+
+int jpfs_copies_open(struct jpfs_copies *copies, const struct jpfs_listed *row, bool on_other_side)
+{
+	const struct jpfs_catalog_request *request = copies->request;
+	bool in_workspace = row->is_draft || request->prefers_workspace;
+	char moved[JP_CONVERSATION_PATH_BYTES];
+	const char *path;
+	int dir, fd, r;
+
+	if (row->presence == JPFS_WORKSPACE_ONLY || row->presence == JPFS_LOCAL)
+		in_workspace = row->presence == JPFS_WORKSPACE_ONLY;
+	in_workspace = in_workspace != on_other_side;
+	path = in_workspace ? row->workspace_path : row->durable_path;
+	fd = in_workspace ? request->workspace_fd : request->durable_fd;
 	if (path == NULL)
 		return -ENOENT;
 	dir = jp_open_beneath(fd, path, O_RDONLY | O_DIRECTORY, 0);
+	if (dir != -ENOENT)
+		return dir;
 	/* Renamed since it was listed, with a new title or to the archive? */
-	if (dir == -ENOENT) {
-		r = jp_dir_index_find(index, row->id, moved, NULL);
-		dir = r < 0 ? r : jp_open_beneath(fd, moved, O_RDONLY | O_DIRECTORY, 0);
-	}
+	r = jp_dir_index_find(in_workspace ? copies->work_index : copies->durable_index, row->id,
+			      moved, NULL);
+	return r < 0 ? r : jp_open_beneath(fd, moved, O_RDONLY | O_DIRECTORY, 0);
+}
+
+/* Sum up a copy; -ENOENT there is none any more. */
+static int read_copy(struct reading *reading, const struct jpfs_listed *row, bool on_other_side,
+		     struct jp_summary *ret)
+{
+	cleanup_close int dir = jpfs_copies_open(&reading->copies, row, on_other_side);
+
 	return dir < 0 ? dir : jp_summary_read(dir, row->id, ret);
 }
 
@@ -185,16 +211,13 @@ static bool is_fatal(int r)
 
 static int read_summary(struct reading *reading, struct jpfs_listed *row)
 {
-	bool in_workspace = row->is_draft || reading->request->prefers_workspace;
 	cleanup_summary struct jp_summary other = {0};
 	int r, r2;
 
-	if (row->presence == JPFS_WORKSPACE_ONLY || row->presence == JPFS_LOCAL)
-		in_workspace = row->presence == JPFS_WORKSPACE_ONLY;
-	r = read_copy(reading, row, in_workspace, &row->summary);
+	r = read_copy(reading, row, false, &row->summary);
 	if (is_fatal(r) || (r == 0 && (row->summary.damaged == 0 || row->is_draft)))
 		return r;
-	r2 = read_copy(reading, row, !in_workspace, &other);
+	r2 = read_copy(reading, row, true, &other);
 	if (is_fatal(r2))
 		return r2;
 	if (r2 == 0 && (r < 0 || other.damaged == 0)) {
@@ -235,7 +258,7 @@ static int read_row(struct reading *reading, struct jpfs_listed *row)
 		return r;
 	if (r < 0)
 		row->summary = jp_summary_of_unreadable(row->id);
-	return read_origin(reading->request->own_fd, row);
+	return read_origin(reading->copies.request->own_fd, row);
 }
 
 static void *read_rows(void *context)
@@ -284,7 +307,7 @@ int jpfs_catalog_read(const struct jpfs_catalog_request *request, struct jpfs_ca
 {
 	cleanup_side struct side durable = {.fd = -EBADF}, workspace = {.fd = -EBADF};
 	cleanup_catalog struct jpfs_catalog catalog = {0};
-	struct reading reading = {.request = request, .catalog = &catalog};
+	struct reading reading = {.catalog = &catalog};
 	int r;
 
 	r = read_side(request->durable_fd, &durable);
@@ -292,14 +315,11 @@ int jpfs_catalog_read(const struct jpfs_catalog_request *request, struct jpfs_ca
 		r = read_side(request->workspace_fd, &workspace);
 	if (r == 0)
 		r = match(request, &durable, &workspace, &catalog);
-	if (r == 0)
-		r = jp_dir_index_new(request->durable_fd, &reading.durable_index);
-	if (r == 0)
-		r = jp_dir_index_new(request->workspace_fd, &reading.work_index);
-	if (r == 0)
+	if (r == 0 && !request->without_summaries)
+		r = jpfs_copies_init(&reading.copies, request);
+	if (r == 0 && !request->without_summaries)
 		r = read_all(&reading);
-	jp_dir_index_free(reading.durable_index);
-	jp_dir_index_free(reading.work_index);
+	jpfs_copies_release(&reading.copies);
 	if (r < 0)
 		return r;
 	*ret_catalog = catalog;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/base/cleanup.h"
+#include "core/dir_index.h"
 #include "core/summary.h"
 
 #include <stdbool.h>
@@ -47,10 +48,11 @@ struct jpfs_catalog_request {
 	bool prefers_workspace; /* read what is on both sides in the workspace */
 	bool with_archived;
 	bool only_local;
+	bool without_summaries; /* only where each is: nothing in it is read */
 };
 
 /*
- * List them, with a summary of each. What is in both places is read from the store, as every reader
+ * List them, with a summary of each unless that is not wanted. What is in both places is read from the store, as every reader
  * of a mount gets it, except drafts; if that one is damaged, from the workspace.
  *
  * Shape:   ret_catalog  filled; jpfs_catalog_release() it
@@ -59,6 +61,28 @@ struct jpfs_catalog_request {
  */
 must_check int jpfs_catalog_read(const struct jpfs_catalog_request *request,
 				 struct jpfs_catalog *ret_catalog);
+
+/* What the copies of a conversation are opened with; found again where they were renamed. */
+struct jpfs_copies {
+	const struct jpfs_catalog_request *request;      /* borrowed, immutable */
+	struct jp_dir_index *durable_index, *work_index; /* owned; have their own locks */
+};
+
+/* jpfs_copies_release() it, also after a failure. */
+must_check int jpfs_copies_init(struct jpfs_copies *copies,
+				const struct jpfs_catalog_request *request);
+void jpfs_copies_release(struct jpfs_copies *copies);
+#define cleanup_copies __attribute__((cleanup(jpfs_copies_release)))
+
+/*
+ * Open a conversation's directory: on the side that a catalog reads it from, or on the other, which
+ * is read instead if there is nothing to be had on the first.
+ *
+ * Returns: a new descriptor; -ENOENT it is not there (any more); others.
+ * Threads: any.
+ */
+must_check int jpfs_copies_open(struct jpfs_copies *copies, const struct jpfs_listed *row,
+				bool on_other_side);
 
 enum jpfs_catalog_order {
 	JPFS_BY_ACTIVITY,

@@ -37,6 +37,8 @@ const struct jpfs_command jpfs_commands[] = {
 	 jpfs_command_discard},
 	{"history", "the versions that are kept", jpfs_help_history, jpfs_command_history},
 	{"show", "print a conversation, or one of its files", jpfs_help_show, jpfs_command_show},
+	{"grep", "search in what was said, in all conversations", jpfs_help_grep,
+	 jpfs_command_grep},
 	{"diff", "what two versions do not have in common", jpfs_help_diff, jpfs_command_diff},
 	{"restore", "bring back a version, or a removed conversation", jpfs_help_restore,
 	 jpfs_command_restore},

@@ -40,6 +40,7 @@ int jpfs_command_sync(int argc, char **argv);
 int jpfs_command_allow(int argc, char **argv);
 int jpfs_command_diff(int argc, char **argv);
 int jpfs_command_gc(int argc, char **argv);
+int jpfs_command_grep(int argc, char **argv);
 int jpfs_command_history(int argc, char **argv);
 int jpfs_command_restore(int argc, char **argv);
 int jpfs_command_rm(int argc, char **argv);
@@ -54,7 +55,7 @@ extern const char jpfs_help_mount[], jpfs_help_umount[], jpfs_help_status[], jpf
 	jpfs_help_help[], jpfs_help_project[], jpfs_help_unproject[], jpfs_help_commit[],
 	jpfs_help_discard[], jpfs_help_sync[], jpfs_help_ls[], jpfs_help_history[],
 	jpfs_help_show[], jpfs_help_restore[], jpfs_help_rm[], jpfs_help_gc[], jpfs_help_diff[],
-	jpfs_help_shell_init[], jpfs_help_doctor[];
+	jpfs_help_shell_init[], jpfs_help_doctor[], jpfs_help_grep[];
 
 /* The short options that every command takes, and its long ones, for getopt_long(3). */
 #define JPFS_COMMON_SHORT "C:h"

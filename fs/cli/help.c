@@ -18,7 +18,7 @@ const char jpfs_help_overview[] =
 	"  mount [DIR]     mount the workspace that DIR is in (default: here)\n"
 	"  umount [DIR]    bring both sides up to date on disk, and unmount\n"
 	"  status [DIR]    what is mounted, what is pending, the last error\n"
-	"  ls [DIR]        the conversations, and where they are; show ID prints one\n"
+	"  ls [DIR]        the conversations; show ID prints one, grep PATTERN searches\n"
 	"  project ID...   give this worktree what only the store has; unproject: undo\n"
 	"  commit ID...    make a draft durable; discard ID... shows the store's version\n"
 	"  history [ID]    the versions that are kept: show, diff, restore ID[@VERSION]\n"
@@ -277,6 +277,30 @@ const char jpfs_help_gc[] =
 	"\n"
 	"JPFS_GC_AGE, JPFS_GC_KEEP and JPFS_GC_SIZE in the environment are defaults.\n"
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not in a jp workspace.\n";
+
+const char jpfs_help_grep[] =
+	"usage: jpfs grep [OPTIONS] PATTERN [DIR]\n"
+	"\n"
+	"Searches in what was said: messages, reasoning, tool calls and their results, in\n"
+	"all conversations of the project, live, local and archived, mounted or not.\n"
+	"Prints the ID and the title, then turn, role and line of what matches.\n"
+	"PATTERN is an extended regular expression.\n"
+	"\n"
+	"  -i, -w    small and large letters are the same; only whole words\n"
+	"  -F, -E    PATTERN is a text, or an expression (default)\n"
+	"  -e PATTERN           more of them, or one that begins with -\n"
+	"  -l, -c, -q           only the conversations; with counts; nothing at all\n"
+	"  -m N                 at most N lines of each\n"
+	"  -A, -B, --context N  and N lines after it, before it, or both\n"
+	"  --role ROLE          of user, assistant, reasoning or tool; may be repeated\n"
+	"  --local, --no-archived   only these; without those\n"
+	"  --no-heading         the ID in each line instead\n"
+	"  --color WHEN         auto, always or never\n"
+	"  --json    an object a line: id, title, directory, path, presence, archived,\n"
+	"            turn, role, time, line, context, matches; with -c count\n"
+	"  -C DIR    do as if started in DIR\n"
+	"\n"
+	"Exit codes, grep's: 0 found, 1 not, 2 failed, 3 not in a jp workspace.\n";
 
 const char jpfs_help_diff[] =
 	"usage: jpfs diff [-C DIR] [--json] ID[@VERSION] [@VERSION]\n"

@@ -15,9 +15,8 @@
 #include "core/silo.h"
 #include "core/workspace.h"
 #include "fs/cli/catalog.h"
-#include "fs/cli/open.h"
 #include "fs/cli/phrase.h"
-#include "fs/cli/place.h"
+#include "fs/cli/sources.h"
 #include "fs/cli/table.h"
 #include "include/jpfs.h"
 
@@ -34,173 +33,7 @@ struct arguments {
 	bool is_reversed, as_json, with_archived, only_local;
 };
 
-/* What is open while the workspace is listed. */
-struct sources {
-	struct jp_workspace workspace;
-	struct jpfs_place place;
-	char *silo_path; /* NULL: there is no silo */
-	int durable_fd, workspace_fd, own_fd;
-	uint64_t *drafts; /* sorted */
-	size_t draft_count;
-};
-
-static void release_sources(struct sources *sources)
-{
-	jp_workspace_release(&sources->workspace);
-	jpfs_place_release(&sources->place);
-	free(sources->silo_path);
-	free(sources->drafts);
-	jp_closep(&sources->durable_fd);
-	jp_closep(&sources->workspace_fd);
-	jp_closep(&sources->own_fd);
-}
-#define cleanup_sources __attribute__((cleanup(release_sources)))
-
-/* ---- where to look ---- */
-
-/* The silo by its path, as the daemon of a mount names it. */
-static int open_named_silo(const char *path, struct sources *sources)
-{
-	cleanup_close int silo =
-		openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int fd;
-
-	if (silo < 0)
-		return -errno;
-	fd = jp_open_beneath(silo, "conversations", O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return fd;
-	sources->durable_fd = fd;
-	sources->own_fd = jp_open_beneath(silo, "jpfs", O_PATH | O_DIRECTORY, 0);
-	sources->silo_path = strdup(path);
-	return sources->silo_path == NULL ? -ENOMEM : 0;
-}
-
-/* The daemon's environment may have been another one than ours, so its word goes first. But jp may
- * have folded its silo into another one since. */
-static int open_silo(struct sources *sources, struct jp_error *error)
-{
-	const char *named = json_string_value(json_object_get(sources->place.status, "silo"));
-	cleanup_silo struct jp_silo silo = {0};
-	int r = -ENOENT;
-
-	if (named != NULL)
-		r = open_named_silo(named, sources);
-	if (r != -ENOENT)
-		return r < 0 ? jp_error_set(error, r, "%s: %s", named, strerrordesc_np(-r)) : r;
-	r = jpfs_open_existing_silo(&sources->workspace, &silo, error);
-	if (r == -ENOENT) { /* nothing was kept yet */
-		*error = (struct jp_error){0};
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	sources->durable_fd = TAKE_FD(silo.conversations_fd);
-	sources->own_fd = TAKE_FD(silo.own_fd);
-	sources->silo_path = TAKE_PTR(silo.path);
-	return 0;
-}
-
-static json_int_t count_of(const json_t *status, const char *object, const char *key)
-{
-	return json_integer_value(json_object_get(json_object_get(status, object), key));
-}
-
-/* The mount's root, unless nothing is in it: whoever lists an empty view makes it go away. */
-static int open_view(struct sources *sources, struct jp_error *error)
-{
-	const char *path = sources->place.mount_point;
-	const json_t *status = sources->place.status;
-
-	if (count_of(status, "conversations", "projected") +
-		    count_of(status, "conversations", "workspace_only") ==
-	    0)
-		return 0;
-	sources->workspace_fd =
-		openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (sources->workspace_fd < 0)
-		return jp_error_set(error, -errno, "%s: %s", path, strerrordesc_np(errno));
-	return 0;
-}
-
-static int open_real_directory(struct sources *sources, struct jp_error *error)
-{
-	int fd = jp_workspace_open_conversations(&sources->workspace, false, error);
-
-	if (fd == -ENOENT) {
-		*error = (struct jp_error){0};
-		return 0;
-	}
-	if (fd < 0)
-		return fd;
-	sources->workspace_fd = fd;
-	return 0;
-}
-
-static int compare_ids(const void *first, const void *second)
-{
-	const uint64_t *a = first, *b = second;
-
-	return *a < *b ? -1 : *a > *b;
-}
-
-static int read_drafts(struct sources *sources)
-{
-	const json_t *list =
-		json_object_get(json_object_get(sources->place.status, "conversations"), "drafts");
-	const json_t *draft;
-	size_t i;
-
-	sources->drafts = calloc(json_array_size(list) + 1, sizeof(*sources->drafts));
-	if (sources->drafts == NULL)
-		return -ENOMEM;
-	json_array_foreach(list, i, draft)
-	{
-		const char *id = json_string_value(draft);
-
-		if (id != NULL &&
-		    jp_conversation_id_parse(id, &sources->drafts[sources->draft_count]) == 0)
-			sources->draft_count++;
-	}
-	qsort(sources->drafts, sources->draft_count, sizeof(*sources->drafts), compare_ids);
-	return 0;
-}
-
-static int open_sources(const char *directory, struct sources *sources, struct jp_error *error)
-{
-	int r = jp_workspace_find(directory, &sources->workspace, error);
-
-	if (r == 0)
-		r = jpfs_place_find(sources->workspace.root_path, &sources->place, error);
-	if (r < 0)
-		return r;
-	if (sources->place.state == JPFS_PLACE_DEAD) {
-		jp_error_remedy(error, "`jpfs mount` mounts it anew");
-		return jp_error_set(error, -ENOTCONN, "%s: its daemon is gone",
-				    sources->place.mount_point);
-	}
-	r = open_silo(sources, error);
-	if (r == 0)
-		r = sources->place.state == JPFS_PLACE_MOUNTED
-			    ? open_view(sources, error)
-			    : open_real_directory(sources, error);
-	return r == 0 ? read_drafts(sources) : r;
-}
-
 /* ---- telling scripts ---- */
-
-static const char *presence_name(enum jpfs_presence presence)
-{
-	switch (presence) {
-	case JPFS_LOCAL:
-		return "local";
-	case JPFS_WORKSPACE_ONLY:
-		return "workspace-only";
-	case JPFS_PROJECTED:
-		break;
-	}
-	return "projected";
-}
 
 static json_t *json_text(const char *text)
 {
@@ -229,25 +62,10 @@ static json_t *json_damaged(unsigned damaged)
 	return list;
 }
 
-/* Where a conversation's files are, for a script to open: new text. */
-static char *path_of(const struct sources *sources, const struct jpfs_listed *row)
-{
-	char *path = NULL;
-	int n = row->workspace_path != NULL
-			? asprintf(&path, "%s/%s", sources->place.mount_point, row->workspace_path)
-			: asprintf(&path, "%s/conversations/%s", sources->silo_path,
-				   row->durable_path);
-
-	if (n < 0)
-		return NULL;
-	jp_utf8_make_valid(path);
-	return path;
-}
-
-static json_t *json_row(const struct sources *sources, const struct jpfs_listed *row)
+static json_t *json_row(const struct jpfs_sources *sources, const struct jpfs_listed *row)
 {
 	const struct jp_summary *summary = &row->summary;
-	cleanup_free char *path = path_of(sources, row);
+	cleanup_free char *path = jpfs_sources_path(sources, row);
 	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
 	char id[24];
 
@@ -256,38 +74,16 @@ static json_t *json_row(const struct sources *sources, const struct jpfs_listed 
 			 "s:o, s:o}",
 			 "id", id, "title", json_text(summary->title), "directory",
 			 slash != NULL ? slash + 1 : "", "path", path != NULL ? path : "",
-			 "presence", presence_name(row->presence), "archived", row->is_archived,
-			 "draft", row->is_draft, "pinned", summary->is_pinned, "damaged",
-			 json_damaged(summary->damaged), "events", (json_int_t)summary->events,
-			 "turns", (json_int_t)summary->turns, "size", (json_int_t)summary->bytes,
-			 "created", json_time(summary->created_ns), "last_activity",
-			 json_time(jp_summary_activity_ns(summary)), "expires_at",
+			 "presence", jpfs_presence_name(row->presence), "archived",
+			 row->is_archived, "draft", row->is_draft, "pinned", summary->is_pinned,
+			 "damaged", json_damaged(summary->damaged), "events",
+			 (json_int_t)summary->events, "turns", (json_int_t)summary->turns, "size",
+			 (json_int_t)summary->bytes, "created", json_time(summary->created_ns),
+			 "last_activity", json_time(jp_summary_activity_ns(summary)), "expires_at",
 			 json_time(summary->expires_ns), "origin", json_text(row->origin));
 }
 
-/* JSON for wherever stdout goes: jansson leaves the controls beyond ASCII as they are, and a
- * terminal obeys those too. They can only be in strings. */
-static void print_text(const char *text)
-{
-	const char *start = text, *at = text;
-
-	for (; *at != '\0'; at++) {
-		bool is_delete = *at == 0x7f;
-		bool is_c1 = (unsigned char)at[0] == 0xc2 && (unsigned char)at[1] >= 0x80 &&
-			     (unsigned char)at[1] <= 0x9f;
-
-		if (!is_delete && !is_c1)
-			continue;
-		(void)fwrite(start, 1, (size_t)(at - start), stdout);
-		(void)printf("\\u%04x", is_delete ? 0x7fU : (unsigned char)at[1]);
-		at += is_c1 ? 1 : 0;
-		start = at + 1;
-	}
-	(void)fwrite(start, 1, (size_t)(at - start), stdout);
-	(void)putchar('\n');
-}
-
-static int print_json(const struct sources *sources, const struct jpfs_catalog *catalog)
+static int print_json(const struct jpfs_sources *sources, const struct jpfs_catalog *catalog)
 {
 	json_auto_t *list = json_array();
 	cleanup_free char *text = NULL;
@@ -299,7 +95,8 @@ static int print_json(const struct sources *sources, const struct jpfs_catalog *
 	text = json_dumps(list, JSON_INDENT(2));
 	if (text == NULL)
 		return -ENOMEM;
-	print_text(text);
+	jpfs_print_json(text, stdout);
+	(void)putchar('\n');
 	return 0;
 }
 
@@ -356,7 +153,7 @@ static int add_cells(struct jpfs_table *table, const struct jpfs_listed *row, in
 		events,
 		activity,
 		size,
-		presence_name(row->presence),
+		jpfs_presence_name(row->presence),
 		state,
 		expiry,
 		row->origin != NULL ? row->origin : "",
@@ -457,8 +254,7 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 
 int jpfs_command_ls(int argc, char **argv)
 {
-	cleanup_sources struct sources sources = {
-		.durable_fd = -EBADF, .workspace_fd = -EBADF, .own_fd = -EBADF};
+	cleanup_sources struct jpfs_sources sources = JPFS_NO_SOURCES;
 	cleanup_catalog struct jpfs_catalog catalog = {0};
 	struct arguments arguments = {.order = JPFS_BY_ACTIVITY};
 	struct jpfs_catalog_request request;
@@ -467,20 +263,12 @@ int jpfs_command_ls(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	r = open_sources(arguments.directory, &sources, &error);
+	r = jpfs_sources_open(arguments.directory, &sources, &error);
 	if (r < 0)
 		return jpfs_fail(r, &error);
-	request = (struct jpfs_catalog_request){
-		.durable_fd = sources.durable_fd,
-		.workspace_fd = sources.workspace_fd,
-		.own_fd = sources.own_fd,
-		.drafts = sources.drafts,
-		.draft_count = sources.draft_count,
-		/* What is on its way to the store is seen through the mount already. */
-		.prefers_workspace = count_of(sources.place.status, "pending", "commits") > 0,
-		.with_archived = arguments.with_archived,
-		.only_local = arguments.only_local,
-	};
+	request = jpfs_sources_request(&sources);
+	request.with_archived = arguments.with_archived;
+	request.only_local = arguments.only_local;
 	r = jpfs_catalog_read(&request, &catalog);
 	if (r == 0) {
 		jpfs_catalog_sort(&catalog, arguments.order, arguments.is_reversed);

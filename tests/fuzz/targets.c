@@ -12,9 +12,11 @@
 #include "core/conversation_id.h"
 #include "core/metadata.h"
 #include "core/origin.h"
+#include "core/search.h"
 #include "core/stream.h"
 #include "core/summary.h"
 #include "core/timestamp.h"
+#include "core/transcript.h"
 #include "core/validity.h"
 #include "core/workspace_id.h"
 #include "fs/mountinfo.h"
@@ -298,6 +300,89 @@ static void base_record(const char *text, size_t size)
 	jp_base_close(record);
 }
 
+/* What a search has found, as one number. */
+static int count_found(void *context, const struct jp_found *found)
+{
+	uint64_t *sum = context;
+
+	for (size_t i = 0; i < found->size; i++)
+		*sum = *sum * 31 + (unsigned char)found->line[i];
+	*sum = *sum * 31 + found->turn * 8 + found->by;
+	return 0;
+}
+
+/*
+ * A pattern, a NUL, and a file: what is found by reading only what may match is what is found by
+ * reading all. The first byte of the pattern says how it is meant. Expressions that the C library
+ * takes for ever with are left out.
+ */
+static void search(const char *text, size_t size)
+{
+	const struct jp_search_options options = {
+		.by = (1U << JP_SAID_BY_COUNT) - 1, .after = 1, .lines_max = 100};
+	const char *cut = size > 0 ? memchr(text, '\0', size) : NULL;
+	struct jp_pattern_options how = {0};
+	struct jp_search_result quick, slow;
+	uint64_t sums[2] = {0};
+	struct jp_error error = {0};
+	int results[2] = {0};
+
+	if (cut == NULL || cut - text < 2 || cut - text > 24)
+		return;
+	how.ignore_case = (text[0] & 1) != 0;
+	how.is_word = (text[0] & 2) != 0;
+	how.is_fixed = (text[0] & 4) != 0;
+	if (!how.is_fixed && strpbrk(text + 1, "{\\(") != NULL && (text[0] & 8) != 0)
+		return;
+	if (!how.is_fixed && (strchr(text + 1, '{') != NULL || strchr(text + 1, '\\') != NULL) &&
+	    strpbrk(text + 1, "23456789") != NULL)
+		return;
+	for (int i = 0; i < 2; i++) {
+		cleanup_close int fd = memory_file(cut + 1, size - (size_t)(cut - text) - 1);
+		cleanup_pattern struct jp_pattern pattern = {0};
+
+		if (jp_pattern_init(&pattern, text + 1, &how, &error) < 0)
+			return;
+		pattern.has_sieves &= i == 0;
+		results[i] = jp_search_file(fd, &pattern, &options, count_found, &sums[i],
+					    i == 0 ? &quick : &slow);
+	}
+	LAW(results[0] == 0 && results[1] == 0);
+	LAW(sums[0] == sums[1] && quick.lines == slow.lines);
+}
+
+static int see_piece(void *context, const struct jp_transcript_piece *piece)
+{
+	size_t *size = context;
+
+	for (size_t i = 0; i < piece->size; i++) {
+		unsigned char byte = (unsigned char)piece->text[i];
+
+		LAW((byte >= 0x20 || byte == '\n' || byte == '\t') && byte != 0x7f);
+		/* U+0080 to U+009F, which a terminal obeys, too */
+		LAW(byte != 0xc2 || i + 1 == piece->size ||
+		    (unsigned char)piece->text[i + 1] >= 0xa0);
+	}
+	*size += piece->size;
+	return 0;
+}
+
+/* Metadata, a NUL, and events: there is a text, the same each time, that no terminal obeys. */
+static void transcript(const char *text, size_t size)
+{
+	const char *cut = size > 0 ? memchr(text, '\0', size) : NULL;
+	size_t first_size = cut != NULL ? (size_t)(cut - text) : size;
+	cleanup_close int metadata_fd = memory_file(text, first_size);
+	cleanup_close int events_fd =
+		cut != NULL ? memory_file(cut + 1, size - first_size - 1) : memory_file(text, size);
+	struct jp_transcript_files files = {17727391057, metadata_fd, -EBADF, events_fd};
+	size_t first = 0, second = 0;
+
+	LAW(jp_transcript_render(&files, see_piece, &first) == 0);
+	LAW(jp_transcript_render(&files, see_piece, &second) == 0);
+	LAW(first == second && first > 0);
+}
+
 static const struct target {
 	const char *name;
 	void (*run)(const char *text, size_t size);
@@ -313,6 +398,8 @@ static const struct target {
 	{"mountinfo", mountinfo, false},
 	{"origin", origin, true},
 	{"base_record", base_record, true},
+	{"search", search, false},
+	{"transcript", transcript, false},
 };
 static const struct target *target;
 

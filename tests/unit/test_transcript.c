@@ -166,6 +166,46 @@ static void nothing_breaks_out_of_its_place(void)
 	free(text.data);
 }
 
+/* Where the end of a list or of HTML may have ended a fence, or hidden one, another is around all. */
+static void what_a_fence_is_in_does_not_let_it_out(void)
+{
+	static const struct {
+		const char *message; /* in JSON */
+		const char *expected;
+	} rows[] = {
+		{"a\\r\\n```\\r\\nb\\r\\n```\\r\\n", "a\n```\nb\n```\n\n"},
+		{"```\\nb\\n```\\r\\r\\nc", "```\nb\n```\xe2\x90\x8d\nc\n```\n\n"},
+		/* in a list, as it should be */
+		{"- a\\n\\n  ```\\n  b\\n\\n    c\\n  ```\\n- d",
+		 "- a\n\n  ```\n  b\n\n    c\n  ```\n- d\n\n"},
+		{"1.  a\\n\\t```\\n\\tb\\n\\t```", "1.  a\n\t```\n\tb\n\t```\n\n"},
+		/* the list ends, and the next fence begins */
+		{"- a\\n  ```\\nb\\n```\\nc", "````markdown\n- a\n  ```\nb\n```\nc\n````\n\n"},
+		{"- a\\n  ```\\n  b", "````markdown\n- a\n  ```\n  b\n````\n\n"},
+		{"- ```\\n  b\\n  ```", "````markdown\n- ```\n  b\n  ```\n````\n\n"},
+		{"- a\\n  ```\\n  b\\n   ```\\n",
+		 "````markdown\n- a\n  ```\n  b\n   ```\n````\n\n"},
+		/* HTML hides fences, until a blank line or for ever */
+		{"<div>\\n```\\n</div>", "````markdown\n<div>\n```\n</div>\n````\n\n"},
+		{"<div>\\n\\n```\\n</div>", "<div>\n\n```\n</div>\n```\n\n"},
+		{"a\\n<!-- b", "```markdown\na\n<!-- b\n```\n\n"},
+		{"`<!--` and ```x``` y", "`<!--` and ```x``` y\n\n"},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct text text = {.only_part = true, .part = JP_PART_ASSISTANT};
+		char events[256];
+
+		(void)snprintf(events, sizeof(events),
+			       "[{\"type\":\"chat_response\",\"message\":\"%s\"}]",
+			       rows[i].message);
+		CU_ASSERT_EQUAL(render("{}", "{}", events, &text), 0);
+		CHECK(text.data != NULL && strcmp(text.data, rows[i].expected) == 0, "row %zu: %s",
+		      i, text.data);
+		free(text.data);
+	}
+}
+
 static void what_somebody_said_is_told_apart(void)
 {
 	struct text text = {.only_part = true, .part = JP_PART_USER};
@@ -246,6 +286,7 @@ int main(void)
 		TEST(each_kind_of_event_is_shown),
 		TEST(the_base_configuration_is_told_from_a_change_of_it),
 		TEST(nothing_breaks_out_of_its_place),
+		TEST(what_a_fence_is_in_does_not_let_it_out),
 		TEST(what_somebody_said_is_told_apart),
 		TEST(the_sink_ends_it),
 		TEST(real_conversations_are_shown_whole_and_the_same_twice),
