@@ -355,7 +355,7 @@ int jpfs_import_all(struct jpfs_view *view)
 		return failure;
 	}
 	view->import_all = false;
-	return jp_sys->unlinkat(view->silo->own_fd, JPFS_IMPORT_MARKER, 0) < 0 && errno != ENOENT
+	return jp_sys->unlinkat(view->silo->own_fd, JP_SILO_IMPORT_MARKER, 0) < 0 && errno != ENOENT
 		       ? -errno
 		       : 0;
 }

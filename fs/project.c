@@ -46,16 +46,17 @@ static int ensure_directory(struct jpfs_conversation *conversation)
 {
 	struct jpfs_view *view = conversation->view;
 	char place[JPFS_PATH_BYTES];
+	int r;
 
 	jpfs_workspace_path(conversation, "", place);
-	if (jp_sys->mkdirat(view->workspace_fd, place, 0777 & ~view->umask) == 0 || errno == EEXIST)
-		return 0;
-	if (errno != ENOENT || !conversation->is_archived)
-		return -errno;
-	if (jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
-	    errno != EEXIST)
-		return -errno;
-	return jp_sys->mkdirat(view->workspace_fd, place, 0777 & ~view->umask) < 0 ? -errno : 0;
+	r = jpfs_mkdir_beneath(view->workspace_fd, place, 0777 & ~view->umask);
+	if (r == -ENOENT && conversation->is_archived) {
+		if (jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
+		    errno != EEXIST)
+			return -errno;
+		r = jpfs_mkdir_beneath(view->workspace_fd, place, 0777 & ~view->umask);
+	}
+	return r == -EEXIST ? 0 : r;
 }
 
 /* What one file's projection works on. */
