@@ -158,7 +158,7 @@ struct jpfs_conversation {
 	int reconcile_failure; /* why not, and until it has succeeded nothing else is done */
 	int64_t reconcile_retry_ms;
 	struct jpfs_decision decision;
-	bool was_durable;        /* a durable copy has been seen */
+	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	bool may_repair;         /* the durable copy has been in pieces for long: make it whole */
 	uint64_t writes;         /* how often a file was about to change */
 	uint64_t pass;           /* of commits */

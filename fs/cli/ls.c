@@ -15,6 +15,7 @@
 #include "core/silo.h"
 #include "core/workspace.h"
 #include "fs/cli/catalog.h"
+#include "fs/cli/json.h"
 #include "fs/cli/open.h"
 #include "fs/cli/phrase.h"
 #include "fs/cli/place.h"
@@ -265,42 +266,15 @@ static json_t *json_row(const struct sources *sources, const struct jpfs_listed 
 			 json_time(summary->expires_ns), "origin", json_text(row->origin));
 }
 
-/* JSON for wherever stdout goes: jansson leaves the controls beyond ASCII as they are, and a
- * terminal obeys those too. They can only be in strings. */
-static void print_text(const char *text)
-{
-	const char *start = text, *at = text;
-
-	for (; *at != '\0'; at++) {
-		bool is_delete = *at == 0x7f;
-		bool is_c1 = (unsigned char)at[0] == 0xc2 && (unsigned char)at[1] >= 0x80 &&
-			     (unsigned char)at[1] <= 0x9f;
-
-		if (!is_delete && !is_c1)
-			continue;
-		(void)fwrite(start, 1, (size_t)(at - start), stdout);
-		(void)printf("\\u%04x", is_delete ? 0x7fU : (unsigned char)at[1]);
-		at += is_c1 ? 1 : 0;
-		start = at + 1;
-	}
-	(void)fwrite(start, 1, (size_t)(at - start), stdout);
-	(void)putchar('\n');
-}
-
 static int print_json(const struct sources *sources, const struct jpfs_catalog *catalog)
 {
 	json_auto_t *list = json_array();
-	cleanup_free char *text = NULL;
 
 	for (size_t i = 0; i < catalog->count; i++) {
 		if (json_array_append_new(list, json_row(sources, &catalog->rows[i])) < 0)
 			return -ENOMEM;
 	}
-	text = json_dumps(list, JSON_INDENT(2));
-	if (text == NULL)
-		return -ENOMEM;
-	print_text(text);
-	return 0;
+	return jpfs_print_json(list);
 }
 
 /* ---- telling people ---- */
