@@ -19,6 +19,7 @@
 #include "fs/lockfile.h"
 #include "fs/log.h"
 #include "fs/ops.h"
+#include "include/jpfs.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -522,13 +523,17 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	r = run(&daemon, error);
 	end_sessions(&daemon);
 	finished = finish(&daemon, error);
-	/* While somebody holds on to an old mount, its threads may still use the view. */
-	if (daemon.old == NULL) {
-		jpfs_work_free(&daemon.view);
-		jpfs_view_close(&daemon.view);
-	}
 	r = r < 0 ? r : finished;
 	jpfs_lockfile_write(lock_fd, workspace, r < 0 ? "failed" : "clean",
 			    r < 0 ? error->message : NULL);
+	/* While somebody holds on to an old mount, its threads may still use all of this: it stays as
+	 * it is to the end. */
+	if (daemon.old != NULL) {
+		if (r < 0)
+			jpfs_log(JPFS_LOG_ERROR, "%s; %s", error->message, error->remedy);
+		_exit(r < 0 ? JPFS_EXIT_FAILED : JPFS_EXIT_DONE);
+	}
+	jpfs_work_free(&daemon.view);
+	jpfs_view_close(&daemon.view);
 	return r;
 }
