@@ -132,12 +132,13 @@ static int project_attributes(struct jpfs_conversation *conversation, const char
 	cleanup_close int parent = -EBADF, fd = -EBADF;
 	const char *name;
 
+	/* No lock is held: what was there a moment ago may just be removed. */
 	parent = open_workspace_parent(conversation, path, &name);
 	if (parent < 0)
-		return parent;
+		return parent == -ENOENT ? -EAGAIN : parent;
 	fd = jp_open_regular(parent, name, O_RDONLY);
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? -EAGAIN : fd;
 	/* Also when the times are the same: a clock ticks slowly, and may be set back. */
 	if (jp_same_content(job->source_fd, fd) != 1)
 		return -EAGAIN;

@@ -22,6 +22,7 @@ static const char LIBRARY[] =
 	"untouched() { picture_of_outside > ../picture.after\n"
 	"  diff ../picture ../picture.after || fail 'something outside was changed'\n"
 	"  [ ! -e ../data ] || ! grep -rl SECRET ../data || fail 'the store has what was outside'\n"
+	"  [ ! -e ../data ] || [ -z \"$(find ../data -type l)\" ] || fail 'the store has a link'\n"
 	"}\n"
 	"refused() { if \"$J\" \"$@\" > ../said 2>&1; then cat ../said; fail \"done: $*\"; fi\n"
 	"  not grep -q SECRET ../said || fail 'it shows what is outside'; }\n"
