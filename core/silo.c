@@ -419,6 +419,13 @@ int jp_silo_open(const char *user_data, const char *id, const char *slug, bool m
 	}
 	if (r < 0)
 		return r;
+	/* Now and not when it is imported from: whatever comes between, a link in the workspace or a
+	 * crash, the next use goes on as the first. */
+	if (was_made) {
+		r = jp_replace_file(silo.own_fd, JP_SILO_IMPORT_MARKER, "", 0, 0600);
+		if (r < 0)
+			return refuse(error, r, silo.path, "cannot be written");
+	}
 	silo.was_made = was_made;
 	*ret_silo = silo;
 	silo = (struct jp_silo){0}; /* the caller has it now */

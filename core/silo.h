@@ -17,6 +17,10 @@
 
 #include <stdbool.h>
 
+/* In jpfs/ from the making of a silo until the import of its ID's first use is done, so that an
+ * import that was cut off, or never began, goes on the next time. */
+#define JP_SILO_IMPORT_MARKER "import-pending"
+
 struct jp_silo {
 	char *path;           /* absolute, for messages; owned */
 	int fd;               /* the silo; owned */
@@ -37,7 +41,7 @@ struct jp_silo {
  * ending in `-<id>`. Chosen: `<slug>-<id>` exactly if there is one; else the one modified last
  * (the newest of its entries' times, `storage` left out; its own time when it has none; ties to the
  * greatest name). Missing parts are made, 0700: the silo (`<slug>-<id>`, or `<id>` when the slug is
- * empty or unusable as a file name), conversations/, jpfs/ and what is in it. Then all other
+ * empty or unusable as a file name), conversations/, jpfs/ and what is in it, with the import marker in a new one. Then all other
  * candidates are folded into it (silo_fold.h), once when several processes do it.
  *
  * Shape:   make      false: nothing is made or folded, and descriptors of missing parts are -EBADF

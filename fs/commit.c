@@ -222,9 +222,8 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 		r = -EAGAIN;
 	if (r == 0) {
 		jpfs_workspace_path(conversation, "", place);
-		if (jp_sys->mkdirat(view->workspace_fd, place, 0777 & ~view->umask) < 0 &&
-		    errno != EEXIST)
-			r = -errno;
+		r = jpfs_mkdir_beneath(view->workspace_fd, place, 0777 & ~view->umask);
+		r = r == -EEXIST ? 0 : r;
 	}
 	if (r == 0) {
 		jpfs_workspace_path(conversation, entry->path, place);

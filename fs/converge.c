@@ -200,6 +200,7 @@ int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *pa
 {
 	struct jpfs_view *view = conversation->view;
 	cleanup_close int from = -EBADF, staged = -EBADF, parent = -EBADF;
+	enum jp_managed which = jp_managed_from_name(path);
 	char name[NAME_MAX + 1];
 	const char *file_name;
 	bool is_displaced = false;
@@ -215,6 +216,9 @@ int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *pa
 	if (staged < 0)
 		return staged;
 	r = jp_copy_content(from, staged);
+	/* It was looked at before, and somebody may have written to it since. */
+	if (r == 0 && which != JP_UNMANAGED && jp_validity_of_file(which, staged) != 1)
+		r = -EAGAIN;
 	if (r == 0)
 		r = jp_copy_attributes(from, staged);
 	if (r == 0 && jp_sys->fsync(staged) < 0)

@@ -435,21 +435,6 @@ static int move_children(struct jpfs_conversation *conversation, const char *old
 	return 0;
 }
 
-static int rename_beneath(int root_fd, const char *old_path, const char *new_path, unsigned flags)
-{
-	cleanup_close int old_parent = -EBADF, new_parent = -EBADF;
-	const char *old_name, *new_name;
-
-	old_parent = jpfs_open_parent(root_fd, old_path, &old_name);
-	if (old_parent < 0)
-		return old_parent;
-	new_parent = jpfs_open_parent(root_fd, new_path, &new_name);
-	if (new_parent < 0)
-		return new_parent;
-	return jp_sys->renameat2(old_parent, old_name, new_parent, new_name, flags) < 0 ? -errno
-											: 0;
-}
-
 /* Directories and links have no versions: they are renamed on each side as they are. */
 static int rename_in_place(struct jpfs_conversation *conversation, struct jpfs_entry *entry,
 			   struct jpfs_entry *replaced, const char *new_path, unsigned flags)
@@ -467,15 +452,15 @@ static int rename_in_place(struct jpfs_conversation *conversation, struct jpfs_e
 		const char *name;
 
 		parent = jpfs_durable_parent_locked(conversation, new_path, &name);
-		durable = parent < 0
-				  ? parent
-				  : rename_beneath(view->silo->conversations_fd, from, to, flags);
+		durable = parent < 0 ? parent
+				     : jpfs_rename_beneath(view->silo->conversations_fd, from, to,
+							   flags);
 		if (durable < 0 && durable != -ENOENT)
 			return durable;
 	}
 	jpfs_workspace_path(conversation, old_path, from);
 	jpfs_workspace_path(conversation, new_path, to);
-	workspace = rename_beneath(view->workspace_fd, from, to, flags);
+	workspace = jpfs_rename_beneath(view->workspace_fd, from, to, flags);
 	if (workspace < 0 && durable < 0)
 		return workspace;
 	if (workspace < 0 && jpfs_note_find(conversation->added, old_path) == NULL) {
@@ -538,6 +523,14 @@ int jpfs_entry_rename_locked(struct jpfs_conversation *conversation, const char 
 	jpfs_conversation_changed_locked(conversation);
 
 	if (!S_ISREG(entry->type) || (replaced != NULL && !S_ISREG(replaced->type))) {
+		/* A link or a FIFO that somebody has put under a managed name makes way for a file. */
+		if (S_ISREG(entry->type) && !S_ISDIR(replaced->type) &&
+		    (flags & RENAME_EXCHANGE) == 0 && is_for_files_only(new_path)) {
+			r = rename_file(conversation, entry, replaced, new_path);
+			if (r == 0)
+				jpfs_conversation_settle_locked(conversation);
+			return r;
+		}
 		if (is_for_files_only(new_path) || is_for_files_only(old_path))
 			return S_ISREG(entry->type) && replaced != NULL ? -EISDIR : -EPERM;
 		/* An exchange moves both ways at once; the sides of it that lie in memory are

@@ -104,6 +104,22 @@ static int remove_hidden(struct jpfs_conversation *conversation, int copy_fd)
 	return 0;
 }
 
+/* What was found good may have been replaced, by a link even, while it was being copied. Nobody else
+ * has the copy, so what it holds now is what the store will have. */
+static int check_copy(int copy_fd)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		enum jp_managed which = (enum jp_managed)i;
+		cleanup_close int fd = jp_open_regular(copy_fd, jp_managed_name(which), O_RDONLY);
+
+		if (fd == -ENOENT && which == JP_BASE_CONFIG)
+			continue;
+		if (fd < 0 || jp_validity_of_file(which, fd) != 1)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
 static int assemble(struct jpfs_conversation *conversation, const char *copy_name, bool sync)
 {
 	struct jpfs_view *view = conversation->view;
@@ -132,10 +148,12 @@ static int assemble(struct jpfs_conversation *conversation, const char *copy_nam
 			 conversation->name, skipped);
 	copy = jp_open_beneath(view->staging.fd, copy_name, O_RDONLY | O_DIRECTORY, 0);
 	if (copy < 0)
-		return copy;
+		return copy == -ELOOP || copy == -ENOTDIR ? -EAGAIN : copy;
 	r = remove_hidden(conversation, copy);
 	if (r == 0)
 		r = add_staged(conversation, copy, sync);
+	if (r == 0)
+		r = check_copy(copy);
 	if (r == 0 && sync && jp_sys->fsync(copy) < 0)
 		r = -errno;
 	return r;
@@ -274,7 +292,7 @@ static int prepare(struct candidate *candidate)
 	}
 	if (r < 0)
 		jp_ignore(jp_remove_tree(view->staging.fd, copy_name)); /* it was only a copy */
-	return r;
+	return r == -EAGAIN ? 0 : r;
 }
 
 static int complete(struct candidate *candidate)
@@ -355,7 +373,7 @@ int jpfs_import_all(struct jpfs_view *view)
 		return failure;
 	}
 	view->import_all = false;
-	return jp_sys->unlinkat(view->silo->own_fd, JPFS_IMPORT_MARKER, 0) < 0 && errno != ENOENT
+	return jp_sys->unlinkat(view->silo->own_fd, JP_SILO_IMPORT_MARKER, 0) < 0 && errno != ENOENT
 		       ? -errno
 		       : 0;
 }

@@ -382,14 +382,21 @@ void jpfs_op_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
 	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
 	struct handle *handle = (struct handle *)base;
 	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
-	bool is_transcript = handle->object->kind == JPFS_TRANSCRIPT;
 	off_t found = 0;
-	int r = is_transcript ? jpfs_transcript_seek(handle->object, offset, whence, &found)
-			      : get_bytes(jpfs_connection_of(req)->view, handle->object, &bytes);
+	bool is_transcript = handle->object->kind == JPFS_TRANSCRIPT;
+	int r = is_transcript ? jpfs_transcript_seek(handle->object, offset, whence, &found) : 0;
 
 	(void)nodeid;
+	if (handle->text == NULL && !is_transcript)
+		r = get_bytes(jpfs_connection_of(req)->view, handle->object, &bytes);
+	else if (is_transcript)
+		; /* found already */
+	else if (offset < 0 || (size_t)offset >= handle->size)
+		r = -ENXIO;
+	else
+		found = whence == SEEK_DATA ? offset : (off_t)handle->size; /* without holes */
 	/* Everything here reads and writes at given offsets, so the shared one may move. */
-	if (r == 0 && !is_transcript) {
+	if (r == 0 && !is_transcript && handle->text == NULL) {
 		found = lseek(bytes.fd, offset, whence);
 		r = found < 0 ? -errno : 0;
 	}

@@ -236,9 +236,9 @@ static int make_conversation(struct jpfs_view *view, struct jpfs_object *parent,
 	conversation->is_new = true;
 	jpfs_conversation_changed_locked(conversation);
 	jpfs_workspace_path(conversation, "", path);
-	if (jp_sys->mkdirat(view->workspace_fd, path, mode & 07777) < 0 && errno != ENOSPC &&
-	    errno != EDQUOT && errno != EROFS)
-		r = -errno;
+	r = jpfs_mkdir_beneath(view->workspace_fd, path, mode & 07777);
+	if (r == -ENOSPC || r == -EDQUOT || r == -EROFS)
+		r = 0;
 	if (r == 0)
 		jpfs_conversation_settle_locked(conversation);
 	else
@@ -449,18 +449,25 @@ static int rename_conversation(struct jpfs_conversation *conversation,
 	bool is_archived = new_parent->kind == JPFS_ARCHIVE;
 	bool partition_changed = is_archived != conversation->is_archived;
 	bool name_changed = strcmp(conversation->name, new_name) != 0;
+	cleanup_close int to_parent = -EBADF;
 	char from[JPFS_PATH_BYTES], to[JPFS_PATH_BYTES];
 	char *copy = strdup(new_name);
+	const char *to_name;
 	int r;
 
 	if (copy == NULL)
 		return -ENOMEM;
 	jpfs_workspace_path(conversation, "", from);
 	(void)snprintf(to, sizeof(to), "%s%s", is_archived ? JP_ARCHIVE_NAME "/" : "", new_name);
+	to_parent = jpfs_open_parent(view->workspace_fd, to, &to_name);
+	if (to_parent == -ELOOP || to_parent == -ENOTDIR) {
+		free(copy);
+		return to_parent; /* nothing can arrive there, so nothing leaves */
+	}
 	/* Durable first: if only that happened, the two are still matched by ID. */
 	r = rename_durable(conversation, new_name, name_changed, is_archived, partition_changed);
 	if (r == 0) {
-		r = jp_rename_noreplace(view->workspace_fd, from, view->workspace_fd, to);
+		r = jpfs_rename_beneath(view->workspace_fd, from, to, RENAME_NOREPLACE);
 		/* It has no directory there yet, or never can: the view knows better. */
 		if (r == -ENOENT || r == -EROFS || r == -ENOSPC || r == -EDQUOT) {
 			jpfs_work_add(conversation, 0);
@@ -510,8 +517,9 @@ static int rename_away(struct jpfs_conversation *conversation, struct jpfs_objec
 		return r;
 	held = jp_lock(&conversation->lock);
 	jpfs_workspace_path(conversation, "", from);
-	if (jp_sys->mkdirat(view->workspace_fd, from, 0777 & ~view->umask) < 0 && errno != EEXIST)
-		return -errno;
+	r = jpfs_mkdir_beneath(view->workspace_fd, from, 0777 & ~view->umask);
+	if (r < 0 && r != -EEXIST)
+		return r;
 	source = jpfs_open_parent(view->workspace_fd, from, &name);
 	target = jpfs_open_parent(to_root, to, &last);
 	if (source < 0 || target < 0)

@@ -46,16 +46,17 @@ static int ensure_directory(struct jpfs_conversation *conversation)
 {
 	struct jpfs_view *view = conversation->view;
 	char place[JPFS_PATH_BYTES];
+	int r;
 
 	jpfs_workspace_path(conversation, "", place);
-	if (jp_sys->mkdirat(view->workspace_fd, place, 0777 & ~view->umask) == 0 || errno == EEXIST)
-		return 0;
-	if (errno != ENOENT || !conversation->is_archived)
-		return -errno;
-	if (jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
-	    errno != EEXIST)
-		return -errno;
-	return jp_sys->mkdirat(view->workspace_fd, place, 0777 & ~view->umask) < 0 ? -errno : 0;
+	r = jpfs_mkdir_beneath(view->workspace_fd, place, 0777 & ~view->umask);
+	if (r == -ENOENT && conversation->is_archived) {
+		if (jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
+		    errno != EEXIST)
+			return -errno;
+		r = jpfs_mkdir_beneath(view->workspace_fd, place, 0777 & ~view->umask);
+	}
+	return r == -EEXIST ? 0 : r;
 }
 
 /* What one file's projection works on. */
@@ -101,9 +102,6 @@ static int begin(struct jpfs_conversation *conversation, const char *path, struc
 			  S_ISREG(job->target.st_mode);
 	if (!job->has_target || job->target.st_size != job->source.st_size)
 		return 0;
-	if (jp_mtime_ns(&job->target) == jp_mtime_ns(&job->source) &&
-	    ((job->target.st_mode ^ job->source.st_mode) & 07777) == 0)
-		return -EALREADY;
 	/* The same bytes under another time, as it was found when mounting: left as it is. */
 	if (entry->managed != JP_UNMANAGED &&
 	    jpfs_version_matches(&conversation->same[entry->managed], &job->target) &&
@@ -127,21 +125,26 @@ static bool is_still_shown(struct jpfs_conversation *conversation, const char *p
 	       entry->home == JPFS_PINNED;
 }
 
-/* The workspace has the bytes, and only mode or time differ. */
+/* The workspace has the bytes, and at most mode or time differ. */
 static int project_attributes(struct jpfs_conversation *conversation, const char *path,
 			      struct job *job)
 {
 	cleanup_close int parent = -EBADF, fd = -EBADF;
 	const char *name;
 
+	/* No lock is held: what was there a moment ago may just be removed. */
 	parent = open_workspace_parent(conversation, path, &name);
 	if (parent < 0)
-		return parent;
+		return parent == -ENOENT ? -EAGAIN : parent;
 	fd = jp_open_regular(parent, name, O_RDONLY);
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? -EAGAIN : fd;
+	/* Also when the times are the same: a clock ticks slowly, and may be set back. */
 	if (jp_same_content(job->source_fd, fd) != 1)
 		return -EAGAIN;
+	if (jp_mtime_ns(&job->target) == jp_mtime_ns(&job->source) &&
+	    ((job->target.st_mode ^ job->source.st_mode) & 07777) == 0)
+		return 0;
 	if (jp_sys->fchmod(fd, job->source.st_mode & 07777) < 0 ||
 	    jp_sys->futimens(fd, (struct timespec[2]){job->source.st_atim, job->source.st_mtim}) <
 		    0)
@@ -503,6 +506,15 @@ static void look_at_vanished(struct jpfs_conversation *conversation, int64_t *wa
 					      : 5000);
 }
 
+/* Somebody in another mount namespace has removed the directory itself: there is nothing that could
+ * be brought up to date. */
+static bool is_workspace_gone(const struct jpfs_view *view)
+{
+	struct stat st;
+
+	return fstat(view->workspace_fd, &st) == 0 && st.st_nlink == 0;
+}
+
 int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_final,
 			      int64_t *ret_wait_ms)
 {
@@ -536,6 +548,8 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	jpfs_drop_pins(conversation);
 	r = jpfs_base_note(conversation);
 	failure = failure == 0 ? r : failure;
+	if (failure == -ENOENT && is_workspace_gone(view))
+		failure = 0;
 	if (failure < 0)
 		jpfs_view_fail(
 			view,

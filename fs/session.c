@@ -19,6 +19,7 @@
 #include "fs/lockfile.h"
 #include "fs/log.h"
 #include "fs/ops.h"
+#include "include/jpfs.h"
 #include "fs/requests.h"
 
 #include <fcntl.h>
@@ -471,6 +472,17 @@ static int finish(struct daemon *daemon, struct jp_error *error)
 	return r;
 }
 
+/* While somebody holds on to an old mount, its threads may still use the view and whatever belongs
+ * to it: all of that stays as it is to the end, which is now. */
+_Noreturn static void end_process(const struct daemon *daemon, const struct jp_error *error)
+{
+	for (const struct session *session = daemon->old; session != NULL; session = session->next)
+		pthread_detach(session->thread);
+	if (error != NULL)
+		jpfs_log(JPFS_LOG_ERROR, "%s; %s", error->message, error->remedy);
+	_exit(error != NULL ? JPFS_EXIT_FAILED : JPFS_EXIT_DONE);
+}
+
 int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int lock_fd,
 	       int ready_fd, const struct jpfs_mount_options *options, struct jp_error *error)
 {
@@ -524,13 +536,13 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	r = run(&daemon, error);
 	end_sessions(&daemon);
 	finished = finish(&daemon, error);
-	/* While somebody holds on to an old mount, its threads may still use the view. */
-	if (daemon.old == NULL) {
-		jpfs_work_free(&daemon.view);
-		jpfs_view_close(&daemon.view);
-	}
 	r = r < 0 ? r : finished;
 	jpfs_lockfile_write(lock_fd, workspace, r < 0 ? "failed" : "clean",
 			    r < 0 ? error->message : NULL);
+	reap_old(&daemon);
+	if (daemon.old != NULL)
+		end_process(&daemon, r < 0 ? error : NULL);
+	jpfs_work_free(&daemon.view);
+	jpfs_view_close(&daemon.view);
 	return r;
 }

@@ -277,25 +277,10 @@ int jpfs_view_snapshot(struct jpfs_view *view, struct jpfs_conversation ***ret, 
 
 /* ---- opening and closing ---- */
 
-static int mark_first_use(struct jpfs_view *view)
-{
-	struct stat st;
-
-	/* The marker makes an import that was cut off go on the next time. */
-	if (view->silo->was_made && !view->is_read_only) {
-		int r = jp_replace_file(view->silo->own_fd, JPFS_IMPORT_MARKER, "", 0, 0600);
-
-		if (r < 0)
-			return r;
-	}
-	view->import_all = !view->is_read_only && fstatat(view->silo->own_fd, JPFS_IMPORT_MARKER,
-							  &st, AT_SYMLINK_NOFOLLOW) == 0;
-	return 0;
-}
-
 int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 		   struct jp_silo *silo, int workspace_fd, bool read_only)
 {
+	struct stat st;
 	int r;
 
 	*view = (struct jpfs_view){
@@ -328,8 +313,8 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 		r = jp_staging_open(silo, &view->staging);
 	if (r == 0 && !read_only)
 		jpfs_recover(view);
-	if (r == 0)
-		r = mark_first_use(view);
+	view->import_all = !read_only && fstatat(silo->own_fd, JP_SILO_IMPORT_MARKER, &st,
+						 AT_SYMLINK_NOFOLLOW) == 0;
 	/* Without it, more is read and less is known; nothing is lost. */
 	if (r == 0 &&
 	    jp_base_open(silo->workspaces_fd, workspace->root_fd, read_only, &view->base) < 0)
@@ -607,32 +592,4 @@ void jpfs_listing_release(struct jpfs_listing *listing)
 		free(listing->items[i].name);
 	free(listing->items);
 	*listing = (struct jpfs_listing){0};
-}
-
-int jpfs_open_parent(int root_fd, const char *path, const char **ret_name)
-{
-	char directory[JPFS_PATH_BYTES];
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL) {
-		*ret_name = path;
-		return jp_open_beneath(root_fd, ".", O_PATH | O_DIRECTORY, 0);
-	}
-	if ((size_t)(slash - path) >= sizeof(directory))
-		return -ENAMETOOLONG;
-	memcpy(directory, path, (size_t)(slash - path));
-	directory[slash - path] = '\0';
-	*ret_name = slash + 1;
-	return jp_open_beneath(root_fd, directory, O_PATH | O_DIRECTORY, 0);
-}
-
-int jpfs_stat_beneath(int root_fd, const char *path, struct stat *ret)
-{
-	cleanup_close int parent = -EBADF;
-	const char *name;
-
-	parent = jpfs_open_parent(root_fd, path, &name);
-	if (parent < 0)
-		return parent;
-	return fstatat(parent, name, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }

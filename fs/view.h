@@ -166,7 +166,7 @@ struct jpfs_conversation {
 	int reconcile_failure; /* why not, and until it has succeeded nothing else is done */
 	int64_t reconcile_retry_ms;
 	struct jpfs_decision decision;
-	bool was_durable;        /* a durable copy has been seen */
+	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	bool may_repair;         /* the durable copy has been in pieces for long: make it whole */
 	uint64_t writes;         /* how often a file was about to change */
 	uint64_t pass;           /* of commits */
@@ -316,6 +316,11 @@ void jpfs_listing_release(struct jpfs_listing *listing);
 /* A path "directory/name" split for at-calls: opens the directory beneath a root. Returns a new
  * descriptor; *ret_name points into path. */
 must_check int jpfs_open_parent(int root_fd, const char *path, const char **ret_name);
+/* mkdirat(2) and renameat2(2) for such paths. The calls themselves follow a link on the way, such as
+ * an `.archive` that somebody's repository has put there; these answer -ELOOP. */
+must_check int jpfs_mkdir_beneath(int root_fd, const char *path, mode_t mode);
+must_check int jpfs_rename_beneath(int root_fd, const char *old_path, const char *new_path,
+				   unsigned flags);
 /* stat of a path beneath a root without following anything; like fstatat otherwise. */
 must_check int jpfs_stat_beneath(int root_fd, const char *path, struct stat *ret);
 
@@ -569,9 +574,6 @@ must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
 void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
 
 /* ---- import.c: a conversation's first durable copy ---- */
-
-/* In <silo>/jpfs/ while the import of a workspace ID's first use is not finished. */
-#define JPFS_IMPORT_MARKER "import-pending"
 
 /* Give a conversation of the workspace its durable copy: -EBADMSG it is not complete and valid,
  * -EAGAIN somebody else just did. */

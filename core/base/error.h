@@ -26,5 +26,6 @@ int jp_error_set(struct jp_error *error, int r, const char *format, ...) printf_
 /* Say what to do about it. The same shape; nothing is returned. */
 void jp_error_remedy(struct jp_error *error, const char *format, ...) printf_like(2, 3);
 
-/* Replace control characters in `text` by '?', so that no name can speak to a terminal. */
+/* Make `text` harmless: each control character (jp_utf8_is_control()) becomes '?', so that no name
+ * can speak to a terminal, and so does each byte that is no UTF-8. It does not get longer. */
 void jp_make_printable(char *text);

@@ -56,6 +56,12 @@ size_t jp_utf8_next(const char *text, size_t size, uint32_t *ret_code)
 	return count;
 }
 
+bool jp_utf8_is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069) || (code >= 0xe0000 && code <= 0xe007f);
+}
+
 void jp_utf8_make_valid(char *text)
 {
 	if (jp_utf8_is_valid(text, strlen(text)))

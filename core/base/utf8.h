@@ -22,5 +22,9 @@ bool jp_utf8_is_valid(const char *text, size_t size);
  */
 size_t jp_utf8_next(const char *text, size_t size, uint32_t *ret_code);
 
+/* Whether a terminal, or the text around it, would obey this character instead of showing it:
+ * controls, line separators, and what changes the direction of other text. */
+bool jp_utf8_is_control(uint32_t code);
+
 /* Make text of any bytes: if they are not well-formed, each that is not ASCII becomes '?'. */
 void jp_utf8_make_valid(char *text);

@@ -8,6 +8,7 @@
 #include "core/managed.h"
 #include "core/timestamp.h"
 #include "fs/cli/command.h"
+#include "fs/cli/json.h"
 #include "fs/cli/named.h"
 #include "fs/cli/table.h"
 #include "fs/log.h"
@@ -210,9 +211,7 @@ static int print_json(const struct difference *difference, json_t *changes)
 			 side_json(&difference->new), "changes", changes);
 	if (root == NULL)
 		return -ENOMEM;
-	if (json_dumpf(root, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) < 0)
-		r = -EIO;
-	(void)putchar('\n'); /* main() looks at stdout when all is done */
+	r = jpfs_print_json(root);
 	json_decref(root);
 	return r;
 }

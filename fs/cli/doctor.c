@@ -14,6 +14,7 @@
 #include "core/workspace.h"
 #include "fs/attach.h"
 #include "fs/cli/automount.h"
+#include "fs/cli/json.h"
 #include "fs/cli/place.h"
 #include "fs/fuse.h"
 #include "fs/mountinfo.h"
@@ -313,14 +314,8 @@ static int print(const struct doctor *doctor, bool as_json)
 	const json_t *check;
 	size_t i;
 
-	if (as_json) {
-		cleanup_free char *text = json_dumps(doctor->checks, JSON_INDENT(2));
-
-		if (text == NULL)
-			return -ENOMEM;
-		(void)puts(text);
-		return 0;
-	}
+	if (as_json)
+		return jpfs_print_json(doctor->checks);
 	json_array_foreach(doctor->checks, i, check)
 	{
 		const char *remedy = json_string_value(json_object_get(check, "remedy"));

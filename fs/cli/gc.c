@@ -7,6 +7,7 @@
 #include "core/prune.h"
 #include "core/timestamp.h"
 #include "fs/cli/command.h"
+#include "fs/cli/json.h"
 #include "fs/cli/named.h"
 #include "fs/cli/phrase.h"
 #include "fs/log.h"
@@ -79,9 +80,8 @@ static int print_json(const struct arguments *arguments, json_t *pruned, uint64_
 				 (json_int_t)left_count, "size", (json_int_t)left);
 	int r = root == NULL ? -ENOMEM : 0;
 
-	if (r == 0 && json_dumpf(root, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) < 0)
-		r = -EIO;
-	(void)putchar('\n'); /* main() looks at stdout when all is done */
+	if (r == 0)
+		r = jpfs_print_json(root);
 	json_decref(root);
 	return r;
 }

@@ -1,6 +1,8 @@
 /* Printing what was found. See grep_output.h. */
 #include "fs/cli/grep_output.h"
 
+#include "fs/cli/json.h"
+
 #include "core/timestamp.h"
 #include "fs/cli/table.h"
 
@@ -98,7 +100,7 @@ static int print_object(const json_t *object, FILE *to)
 
 	if (text == NULL)
 		return -ENOMEM;
-	jpfs_print_json(text, to);
+	jpfs_print_json_text(text, to);
 	(void)fputc('\n', to);
 	return 0;
 }

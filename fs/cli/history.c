@@ -6,6 +6,7 @@
 #include "core/managed.h"
 #include "core/timestamp.h"
 #include "fs/cli/command.h"
+#include "fs/cli/json.h"
 #include "fs/cli/named.h"
 #include "fs/cli/phrase.h"
 #include "fs/cli/table.h"
@@ -158,11 +159,8 @@ static int print_json(json_t *root)
 {
 	int r = root == NULL ? -ENOMEM : 0;
 
-	/* Escaped to ASCII: whatever names are like, a terminal only shows them. */
-	if (r == 0 && json_dumpf(root, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) < 0)
-		r = -EIO;
 	if (r == 0)
-		(void)putchar('\n'); /* main() looks at stdout when all is done */
+		r = jpfs_print_json(root);
 	json_decref(root);
 	return r;
 }

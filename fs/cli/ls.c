@@ -15,6 +15,7 @@
 #include "core/silo.h"
 #include "core/workspace.h"
 #include "fs/cli/catalog.h"
+#include "fs/cli/json.h"
 #include "fs/cli/phrase.h"
 #include "fs/cli/sources.h"
 #include "fs/cli/table.h"
@@ -86,18 +87,12 @@ static json_t *json_row(const struct jpfs_sources *sources, const struct jpfs_li
 static int print_json(const struct jpfs_sources *sources, const struct jpfs_catalog *catalog)
 {
 	json_auto_t *list = json_array();
-	cleanup_free char *text = NULL;
 
 	for (size_t i = 0; i < catalog->count; i++) {
 		if (json_array_append_new(list, json_row(sources, &catalog->rows[i])) < 0)
 			return -ENOMEM;
 	}
-	text = json_dumps(list, JSON_INDENT(2));
-	if (text == NULL)
-		return -ENOMEM;
-	jpfs_print_json(text, stdout);
-	(void)putchar('\n');
-	return 0;
+	return jpfs_print_json(list);
 }
 
 /* ---- telling people ---- */

@@ -191,25 +191,3 @@ char *jpfs_sources_path(const struct jpfs_sources *sources, const struct jpfs_li
 	jp_utf8_make_valid(path);
 	return path;
 }
-
-/* JSON for wherever stdout goes: jansson leaves the controls beyond ASCII as they are, and a
- * terminal obeys those too. They can only be in strings. */
-void jpfs_print_json(const char *text, FILE *to)
-{
-	const char *start = text, *at = text;
-
-	for (; *at != '\0'; at++) {
-		bool is_delete = *at == 0x7f;
-		bool is_c1 = (unsigned char)at[0] == 0xc2 && (unsigned char)at[1] >= 0x80 &&
-			     (unsigned char)at[1] <= 0x9f;
-
-		if (!is_delete && !is_c1)
-			continue;
-		(void)fwrite(start, 1, (size_t)(at - start), to);
-		(void)fprintf(to, "\\u%04x", is_delete ? 0x7fU : (unsigned char)at[1]);
-		at += is_c1 ? 1 : 0;
-		start = at + 1;
-	}
-	(void)fwrite(start, 1, (size_t)(at - start),
-		     to); /* who closes it looks whether all is well */
-}

@@ -41,6 +41,3 @@ char *jpfs_sources_path(const struct jpfs_sources *sources, const struct jpfs_li
 
 /* "projected", "local" or "workspace-only". */
 const char *jpfs_presence_name(enum jpfs_presence presence);
-
-/* Print JSON text that jansson made: what a terminal would obey is escaped, wherever it goes. */
-void jpfs_print_json(const char *text, FILE *to);

@@ -10,6 +10,7 @@
 #include "core/base/utf8.h"
 #include "core/silo.h"
 #include "core/workspace.h"
+#include "fs/cli/json.h"
 #include "fs/cli/place.h"
 #include "fs/lockfile.h"
 #include "fs/mountinfo.h"
@@ -296,23 +297,13 @@ static void print_object(const json_t *object)
 	print_error(object);
 }
 
-static int print_json(const json_t *list)
-{
-	cleanup_free char *text = json_dumps(list, JSON_INDENT(2));
-
-	if (text == NULL)
-		return -ENOMEM;
-	(void)puts(text);
-	return 0;
-}
-
 static int print_all(const json_t *list, bool as_json)
 {
 	const json_t *object;
 	size_t i;
 
 	if (as_json)
-		return print_json(list);
+		return jpfs_print_json(list);
 	if (json_array_size(list) == 0)
 		(void)puts("nothing is mounted");
 	json_array_foreach(list, i, object)

@@ -5,6 +5,7 @@
 #include "core/reconcile.h"
 #include "fs/cli/act.h"
 #include "fs/cli/command.h"
+#include "fs/cli/json.h"
 #include "fs/log.h"
 #include "include/jpfs.h"
 
@@ -147,8 +148,8 @@ static void print_summary(const struct jpfs_site *site, const struct report *rep
 					   "mounted", site->is_mounted, "dry_run", report->is_dry,
 					   "failed", has_failed, "conversations", report->list);
 
-		(void)json_dumpf(object, stdout, JSON_INDENT(2));
-		(void)putchar('\n');
+		jp_ignore(jpfs_print_json(
+			object)); /* without memory there is nothing to say it with */
 		json_decref(object);
 	}
 }

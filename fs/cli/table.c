@@ -49,18 +49,10 @@ struct jpfs_table {
 
 /* ---- cells ---- */
 
-/* Whether a terminal, or the text around it, would obey this character instead of showing it:
- * controls, line separators, and what changes the direction of other text. */
-static bool is_control(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
-	       (code >= 0x2066 && code <= 0x2069) || (code >= 0xe0000 && code <= 0xe007f);
-}
-
 /* The columns of a character, -1 when it cannot be shown. The table's locale is in use. */
 static int columns_of(const struct jpfs_table *table, uint32_t code)
 {
-	if (is_control(code))
+	if (jp_utf8_is_control(code))
 		return -1;
 	if (code < 0x7f || table->locale == (locale_t)0)
 		return 1;
@@ -351,7 +343,7 @@ void jpfs_print_clean(char *text, size_t size, FILE *to)
 		uint32_t code;
 
 		step = jp_utf8_next(text + i, size - i, &code);
-		if (is_control(code) && code != '\n' && code != '\t')
+		if (jp_utf8_is_control(code) && code != '\n' && code != '\t')
 			(void)fputc('?', to); /* main() looks at stdout when all is done */
 		else
 			(void)fwrite(text + i, 1, step, to);

@@ -32,6 +32,7 @@ enum {
 	PATIENCE_MS = 3000, /* then it is said what is being waited for */
 	SLICE_MS = 100,     /* less than a daemon waits before it mounts again */
 	RETRY_MS = 50,
+	SEEN_MS = 500,  /* a glance, as of `jpfs status` in another terminal, is over by then */
 	LAZY_MS = 2000, /* what is in use may keep the daemon for hours */
 	USERS_BYTES_MAX = 256,
 };
@@ -172,8 +173,8 @@ static int sync_mount(const char *mount_point, struct jp_error *error)
 
 /*
  * Take the mount away. The kernel also calls it busy while somebody's path leads through it at this
- * moment, or a file is being closed: when nobody can be seen who has it in use, it is tried again
- * for a while.
+ * moment, or a file is being closed, or another `jpfs` asks for its status: it is tried again for a
+ * moment, and for longer when nobody can be seen who has it in use.
  */
 static int detach(const struct jpfs_place *place, pid_t daemon, bool lazy, struct jp_error *error)
 {
@@ -185,7 +186,7 @@ static int detach(const struct jpfs_place *place, pid_t daemon, bool lazy, struc
 		if (r != -EBUSY)
 			return r;
 		jpfs_users_of(place->mount_point, daemon, users, sizeof(users));
-		if (users[0] != '\0' || waited >= LAZY_MS)
+		if (waited >= (users[0] != '\0' ? SEEN_MS : LAZY_MS))
 			break;
 		(void)poll(NULL, 0, RETRY_MS);
 	}

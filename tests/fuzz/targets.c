@@ -6,13 +6,22 @@
  * laws are those of the headers: where jansson and the lexer must agree they are compared, what is
  * written must read back the same, and relations of two versions must be relations.
  */
+#include "core/base/base64.h"
 #include "core/base/cleanup.h"
+#include "core/base/error.h"
 #include "core/base/io.h"
+#include "core/base/utf8.h"
 #include "core/base_record.h"
 #include "core/conversation_id.h"
+#include "core/event_diff.h"
+#include "core/git_worktree.h"
+#include "core/kept.h"
+#include "core/key_diff.h"
+#include "core/managed.h"
 #include "core/metadata.h"
 #include "core/origin.h"
 #include "core/search.h"
+#include "core/staged_name.h"
 #include "core/stream.h"
 #include "core/summary.h"
 #include "core/timestamp.h"
@@ -224,6 +233,195 @@ static void mountinfo(const char *text, size_t size)
 	}
 }
 
+/* What is base64 is exactly what encoding gives: decoded and encoded again it is the same text. */
+static void base64(const char *text, size_t size)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	cleanup_free char *data = NULL;
+	size_t count = 0;
+	int r = jp_base64_decode(text, size, &data, &count);
+
+	LAW(r == 0 || r == -EINVAL);
+	if (r < 0)
+		return;
+	LAW(data[count] == '\0' && size == (count + 2) / 3 * 4);
+	for (size_t i = 0; i < size; i++) {
+		size_t byte = i / 4 * 3 + i % 4 * 6 / 8, shift = i % 4 * 6 % 8;
+		unsigned high = byte < count ? (unsigned char)data[byte] : 0;
+		unsigned low = byte + 1 < count ? (unsigned char)data[byte + 1] : 0;
+		bool is_padding = i / 4 * 3 + i % 4 > count;
+
+		LAW(text[i] ==
+		    (is_padding ? '=' : digits[(high << 8 | low) >> (10 - shift) & 0x3f]));
+	}
+}
+
+/* A name that says something says the same when it is put together from what it said. */
+static void staged_name(const char *text, size_t size)
+{
+	cleanup_free char *name = terminated(text, size);
+	cleanup_free char *whole = malloc(3 * sizeof(((struct jp_staged *)0)->path) + 100);
+	struct jp_staged staged, again;
+	size_t used = 0;
+
+	if (!jp_staged_parse(name, &staged))
+		return;
+	LAW(whole != NULL && staged.path[0] != '\0');
+	LAW(jp_staged_is_marked(name) == (staged.state != JP_STAGED_OPEN));
+	if (staged.state == JP_STAGED_OPEN) {
+		used = (size_t)sprintf(whole, "%" PRIu64 ".%" PRIu64 ".", staged.number, staged.id);
+	} else {
+		used = (size_t)sprintf(whole, "%c%" PRIu64 ".%" PRIu64 "-%" PRIu64 ".%" PRIu64 ".",
+				       (char)staged.state, staged.number, staged.ino, staged.size,
+				       staged.id);
+	}
+	for (const char *at = staged.path; *at != '\0'; at++) {
+		if (staged.state == JP_STAGED_OPEN || (*at != '/' && *at != '%'))
+			whole[used++] = *at;
+		else
+			used += (size_t)sprintf(whole + used, "%%%02X", (unsigned)*at);
+	}
+	whole[used] = '\0';
+	LAW(jp_staged_parse(whole, &again));
+	LAW(again.state == staged.state && again.number == staged.number && again.id == staged.id &&
+	    again.ino == staged.ino && again.size == staged.size &&
+	    strcmp(again.path, staged.path) == 0);
+}
+
+static void kept_name(const char *text, size_t size)
+{
+	cleanup_free char *name = terminated(text, size);
+	const char *file = NULL;
+	int64_t kept_ns;
+	int r = jp_kept_parse(name, &kept_ns, &file);
+
+	LAW(r == 0 || r == -EINVAL);
+	LAW(r < 0 || (file > name && file < name + strlen(name)));
+}
+
+static void managed(const char *text, size_t size)
+{
+	cleanup_free char *name = terminated(text, size);
+	cleanup_free char *base = strdup(name);
+	size_t length = strlen(name);
+	enum jp_managed which = jp_managed_from_name(name);
+
+	LAW(base != NULL);
+	LAW(which == JP_UNMANAGED || strcmp(jp_managed_name(which), name) == 0);
+	LAW(which == JP_UNMANAGED || !jp_name_is_temporary(name));
+	if (length > 4)
+		base[length - 4] = '\0';
+	LAW(jp_name_is_managed_temporary(name) ==
+	    (length > 4 && strcmp(name + length - 4, ".tmp") == 0 &&
+	     jp_managed_from_name(base) != JP_UNMANAGED));
+}
+
+/* Harmless, no longer than before, the same when it was harmless, and done once for all. */
+static void printable(const char *text, size_t size)
+{
+	cleanup_free char *line = terminated(text, size);
+	cleanup_free char *once = strdup(line), *twice = NULL;
+	bool was_harmless = jp_utf8_is_valid(line, strlen(line));
+	uint32_t code;
+
+	for (size_t at = 0; was_harmless && line[at] != '\0';) {
+		at += jp_utf8_next(line + at, strlen(line + at), &code);
+		was_harmless = !jp_utf8_is_control(code);
+	}
+	LAW(once != NULL);
+	jp_make_printable(once);
+	twice = strdup(once);
+	LAW(twice != NULL);
+	jp_make_printable(twice);
+	LAW(strcmp(once, twice) == 0 && strlen(once) <= strlen(line));
+	LAW(jp_utf8_is_valid(once, strlen(once)));
+	LAW(was_harmless == (strcmp(once, line) == 0) || strchr(line, '?') != NULL);
+	for (size_t at = 0; once[at] != '\0';) {
+		at += jp_utf8_next(once + at, strlen(once + at), &code);
+		LAW(!jp_utf8_is_control(code));
+	}
+}
+
+/* The input is metadata and events with a NUL between them. */
+struct rendered {
+	uint64_t hash;
+	uint64_t turn;
+};
+
+static int take_piece(void *context, const struct jp_transcript_piece *piece)
+{
+	struct rendered *rendered = context;
+
+	LAW(jp_utf8_is_valid(piece->text, piece->size));
+	LAW(piece->turn >= rendered->turn);
+	rendered->turn = piece->turn;
+	for (size_t at = 0; at < piece->size;) {
+		uint32_t code;
+
+		at += jp_utf8_next(piece->text + at, piece->size - at, &code);
+		LAW(code == '\n' || code == '\t' || (code >= 0x20 && (code < 0x7f || code > 0x9f)));
+		rendered->hash = rendered->hash * 1099511628211U + code;
+	}
+	return 0;
+}
+
+static void transcript(const char *text, size_t size)
+{
+	const char *cut = size > 0 ? memchr(text, '\0', size) : NULL;
+	size_t first_size = cut != NULL ? (size_t)(cut - text) : 0;
+	const char *events = cut != NULL ? cut + 1 : text;
+	cleanup_close int metadata_fd = memory_file(text, first_size);
+	cleanup_close int events_fd = memory_file(events, size - (size_t)(events - text));
+	const struct jp_transcript_files files = {17727391057, metadata_fd, -EBADF, events_fd};
+	struct rendered first = {0}, second = {0};
+
+	LAW(jp_transcript_render(&files, take_piece, &first) == 0);
+	LAW(jp_transcript_render(&files, take_piece, &second) == 0);
+	LAW(first.hash == second.hash);
+}
+
+/* The input is two versions with a NUL between them. What one has more, the other has less. */
+static void event_diff(const char *text, size_t size)
+{
+	const char *cut = size > 0 ? memchr(text, '\0', size) : NULL;
+	size_t first_size = cut != NULL ? (size_t)(cut - text) : size;
+	const char *second = cut != NULL ? cut + 1 : text;
+	cleanup_close int a_fd = memory_file(text, first_size);
+	cleanup_close int b_fd = memory_file(second, size - (size_t)(second - text));
+	cleanup_events struct jp_events a = {0}, b = {0};
+	struct jp_event_changes same = {0}, there = {0}, back = {0};
+	char phrase[JP_PHRASE_BYTES];
+
+	if (jp_events_read(a_fd, &a) < 0 || jp_events_read(b_fd, &b) < 0)
+		return;
+	LAW(jp_events_compare(&a, &a, &same) == 0 && same.count == 0);
+	LAW(jp_events_compare(&a, &b, &there) == 0 && jp_events_compare(&b, &a, &back) == 0);
+	LAW(there.count == there.added + there.removed + there.changed);
+	LAW(a.count - there.removed + there.added == b.count);
+	LAW(b.count - back.removed + back.added == a.count);
+	jp_events_phrase(&there, &a, phrase);
+	LAW(strlen(phrase) < sizeof(phrase) && jp_utf8_is_valid(phrase, strlen(phrase)));
+	free(same.items);
+	free(there.items);
+	free(back.items);
+}
+
+static void key_diff(const char *text, size_t size)
+{
+	const char *cut = size > 0 ? memchr(text, '\0', size) : NULL;
+	size_t first_size = cut != NULL ? (size_t)(cut - text) : size;
+	const char *second = cut != NULL ? cut + 1 : text;
+	cleanup_close int a = memory_file(text, first_size);
+	cleanup_close int b = memory_file(second, size - (size_t)(second - text));
+	cleanup_key_changes struct jp_key_changes same = {0}, there = {0}, back = {0};
+
+	if (jp_keys_compare(a, a, &same) == 0)
+		LAW(same.count == 0);
+	if (jp_keys_compare(a, b, &there) == 0)
+		LAW(jp_keys_compare(b, a, &back) == 0 && there.count == back.count);
+}
+
 /* JPFS_FUZZ_SCRATCH, a directory for what reads files by name. Whoever made it removes it: a program
  * that aborts cannot. */
 static int scratch_fd = -EBADF;
@@ -351,36 +549,34 @@ static void search(const char *text, size_t size)
 	LAW(sums[0] == sums[1] && quick.lines == slow.lines);
 }
 
-static int see_piece(void *context, const struct jp_transcript_piece *piece)
+/* What somebody's repository says of itself: `.git`, `gitdir` and `commondir`, with NULs between
+ * them. Only the directory that holds the entry is ever answered. */
+static void git_file(const char *text, size_t size)
 {
-	size_t *size = context;
+	static const char *const places[] = {"tree/.git", "common/worktrees/w/gitdir",
+					     "common/worktrees/w/commondir"};
+	cleanup_close int root = -EBADF, common = -EBADF, found = -EBADF;
+	struct stat expected, st;
 
-	for (size_t i = 0; i < piece->size; i++) {
-		unsigned char byte = (unsigned char)piece->text[i];
+	LAW(mkdirat(scratch_fd, "tree", 0700) == 0 || errno == EEXIST);
+	LAW(mkdirat(scratch_fd, "common", 0700) == 0 || errno == EEXIST);
+	LAW(mkdirat(scratch_fd, "common/worktrees", 0700) == 0 || errno == EEXIST);
+	LAW(mkdirat(scratch_fd, "common/worktrees/w", 0700) == 0 || errno == EEXIST);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *cut = size > 0 ? memchr(text, '\0', size) : NULL;
+		size_t part = cut != NULL ? (size_t)(cut - text) : size;
 
-		LAW((byte >= 0x20 || byte == '\n' || byte == '\t') && byte != 0x7f);
-		/* U+0080 to U+009F, which a terminal obeys, too */
-		LAW(byte != 0xc2 || i + 1 == piece->size ||
-		    (unsigned char)piece->text[i + 1] >= 0xa0);
+		put(scratch_fd, places[i], text, part);
+		text = cut != NULL ? cut + 1 : text + part;
+		size -= cut != NULL ? part + 1 : part;
 	}
-	*size += piece->size;
-	return 0;
-}
-
-/* Metadata, a NUL, and events: there is a text, the same each time, that no terminal obeys. */
-static void transcript(const char *text, size_t size)
-{
-	const char *cut = size > 0 ? memchr(text, '\0', size) : NULL;
-	size_t first_size = cut != NULL ? (size_t)(cut - text) : size;
-	cleanup_close int metadata_fd = memory_file(text, first_size);
-	cleanup_close int events_fd =
-		cut != NULL ? memory_file(cut + 1, size - first_size - 1) : memory_file(text, size);
-	struct jp_transcript_files files = {17727391057, metadata_fd, -EBADF, events_fd};
-	size_t first = 0, second = 0;
-
-	LAW(jp_transcript_render(&files, see_piece, &first) == 0);
-	LAW(jp_transcript_render(&files, see_piece, &second) == 0);
-	LAW(first == second && first > 0);
+	root = openat(scratch_fd, "tree", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	common = openat(scratch_fd, "common", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	LAW(root >= 0 && common >= 0 && fstat(common, &expected) == 0);
+	found = jp_git_open_common_dir(root);
+	LAW(found >= 0 || found == -ENOENT);
+	LAW(found < 0 || (fstat(found, &st) == 0 && st.st_ino == expected.st_ino &&
+			  st.st_dev == expected.st_dev));
 }
 
 static const struct target {
@@ -399,7 +595,15 @@ static const struct target {
 	{"origin", origin, true},
 	{"base_record", base_record, true},
 	{"search", search, false},
+	{"base64", base64, false},
+	{"staged_name", staged_name, false},
+	{"kept_name", kept_name, false},
+	{"managed", managed, false},
+	{"printable", printable, false},
 	{"transcript", transcript, false},
+	{"event_diff", event_diff, false},
+	{"key_diff", key_diff, false},
+	{"git_file", git_file, true},
 };
 static const struct target *target;
 
