@@ -1,9 +1,8 @@
 /* Printing what was found. See grep_output.h. */
 #include "fs/cli/grep_output.h"
 
-#include "fs/cli/json.h"
-
 #include "core/timestamp.h"
+#include "fs/cli/json.h"
 #include "fs/cli/table.h"
 
 #include <inttypes.h>
