@@ -142,6 +142,7 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 	cleanup_free char *displaced_name = NULL;
 	const char *name;
 	bool is_displaced;
+	bool asks_for_layout = false;
 	struct stat st;
 	int r;
 
@@ -158,6 +159,12 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 			jpfs_pin_staged_locked(conversation, entry->managed, entry->staged_name);
 		else if (conversation->in_view)
 			jpfs_pin_other_locked(conversation, entry->path, entry->staged_name);
+	}
+	if (r >= 0 && entry->managed == JP_EVENTS && entry->is_linked) {
+		int asks = jpfs_layout_asks_locked(conversation, attempt->content->fd);
+
+		asks_for_layout = asks == 1;
+		r = asks < 0 ? asks : r;
 	}
 	if (r >= 0)
 		r = put_in_place(entry, parent, name, &is_displaced);
@@ -181,6 +188,8 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 		if (displaced_name != NULL && r == 0)
 			r = jpfs_dispose_of_displaced(conversation, entry->path, was_unseen,
 						      displaced_name, attempt->content->fd);
+		if (asks_for_layout && r == 0)
+			r = jpfs_layout_retire_durable_locked(conversation);
 	}
 	pthread_mutex_unlock(&conversation->lock);
 	if (r < 0)
@@ -250,6 +259,9 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 		conversation->removed_drafts &= ~(1U << entry->managed);
 		if (attempt->is_exclusive)
 			conversation->went_back |= 1U << entry->managed;
+		if (entry->managed == JP_EVENTS &&
+		    jpfs_layout_asks_locked(conversation, attempt->content->fd) == 1)
+			conversation->drafts |= 1U << JP_BASE_CONFIG;
 	}
 	entry->is_exclusive = false;
 	jpfs_note_remove(&conversation->added, entry->path);
