@@ -376,6 +376,28 @@ static void an_editor_that_keeps_a_backup_leaves_a_draft_one(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+/* Somebody is always in the middle of writing something. */
+static void what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; (exec 9> \"$V/$X/notes.md\"; echo half >&9; exec sleep 1000) \\\n"
+		   "  > ../open 2>&1 & echo $! > ../pid; until_ok test -s \"$V/$X/notes.md\"\n"
+		   "append 'the fourth'; until_ok has 'the fourth' \"$DE\"\n"
+		   "projected() { \"$J\" status --json | grep -q '\"projections\": 0'; }\n"
+		   "until_ok projected; \"$J\" status --json | grep -q '\"commits\": 1'");
+	fixture_kill(&t.f, t.f.project);
+	/* The workspace has the version before; nobody went back to it. */
+	STEP(&t.f, ". ../lib.sh; kill $(cat ../pid); has 'the fourth' \"$e\"\n"
+		   "append 'the fifth' \"$DE\"");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; until_ok has 'the fifth' \"$e\"; drafts 0; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
 static void mounting_again_reads_no_bytes_and_changes_nothing(void)
 {
 	cleanup_two struct two t;
@@ -423,6 +445,7 @@ int main(void)
 		TEST(a_draft_ends_when_the_durable_version_becomes_the_same),
 		TEST(a_base_configuration_alone_is_no_draft_for_long),
 		TEST(an_editor_that_keeps_a_backup_leaves_a_draft_one),
+		TEST(what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way),
 		TEST(mounting_again_reads_no_bytes_and_changes_nothing),
 		CU_TEST_INFO_NULL,
 	};
