@@ -26,6 +26,7 @@ class Side:
         self.places = {}  # digits: (is archived, directory); what it shows while mounted
         self.own = {}  # (digits, name): bytes
         self.went_back = set()  # (digits, name): drafts that git made, or that were there when it was mounted
+        self.were_drafts = {}  # (digits, name): {bytes}; shown by a daemon that was killed
         self.hidden = set()  # (digits, name): removed here
         self.notes = {}  # (digits, name): bytes of unmanaged files put in here
         self.removed_notes = {}  # (digits, name): bytes that must come to the trash
@@ -56,6 +57,7 @@ class Case:
         self.sides = {tree: Side() for tree in self.world.worktrees}
         self.expected = {}  # (digits, name): ANY or [bytes, ...]
         self.coming = {}  # (digits, name): (bytes, tree); closed in its mount, and to become durable
+        self.left = {}  # (digits, name): versions that killed daemons have left, until they are recovered
         self.last_writer = {}  # digits: tree, or None for the store
         self.unsettled = set()  # trees whose view of something has to be looked at anew
         self.step = 0
@@ -271,7 +273,8 @@ class Case:
                     drafts = tree.drafts() if drafts is None else drafts
                     is_draft = digits in drafts and (
                         kept is None or name == BASE or not is_valid(name, data) or is_earlier(name, data, kept) or
-                        data in self.ledger.history(digits, name) or was_draft.get((digits, name)) == data)
+                        data in self.ledger.history(digits, name) or was_draft.get((digits, name)) == data or
+                        data in side.were_drafts.get((digits, name), ()))
                     if not is_draft:
                         wrong.append("%s/%s is shown as\n%s\nand is durable as\n%s\n(drafts: %s)" % (
                             digits, name, text(data), text(kept), drafts))
@@ -564,6 +567,11 @@ class Case:
                 self.expected[key] = [kept]
             elif is_valid(key[1], data):
                 self.expected[key] = [kept] if kept == data else [kept, data]
+        for key, versions in self.left.items():  # whoever comes next recovers what is left
+            found = self.expected.get(key)
+            if found:
+                found.extend(data for data in versions if data not in found)
+        self.left.clear()
 
     def brought_together(self, tree, before, found, files, is_first):
         side = self.sides[tree]
@@ -638,7 +646,11 @@ class Case:
         self.world.note("kill -9 of the daemon of %s, %d writes on their way" % (tree.name, len(self.coming)))
         tree.kill()
         self.ledger.is_after_kill = True
-        self.coming = {key: value for key, value in self.coming.items() if value[1] is not tree}
+        for key in [key for key, value in self.coming.items() if value[1] is tree]:
+            self.left.setdefault(key, []).extend(self.expected.get(key) or [self.coming[key][0]])
+            del self.coming[key]
+        for key, data in side.own.items():
+            side.were_drafts.setdefault(key, set()).add(data)
         for table in (side.own, side.notes, side.removed_notes, side.hidden):
             table.clear()
         side.is_untouched = False

@@ -321,8 +321,10 @@ def remove_a_conversation(case, random):
             case.look()
             if digits not in case.ledger.places:
                 # jp had removed the durable copy a moment before.
-                is_in_trash = digits in case.removed_by_jp and case.ledger.trash(digits) >= set(last.values())
-                return "" if is_in_trash else "it is not durable"
+                if digits in case.removed_by_jp and case.ledger.trash(digits) >= set(last.values()):
+                    case.forget(digits)
+                    return ""
+                return "it is not durable"
             return ", ".join(name for name, data in notes.items() if read(case.store_path(digits, name)) != data)
         poll(incomplete, "%s was removed in %s and is not durable with every file" % (digits, tree.name))
     if digits in case.durable:
@@ -482,7 +484,12 @@ def jp_saves(case, random):
     place = places(case, tree).get(digits, (False, directory))
     if not tree.is_mounted:
         case.sides[tree].is_untouched = False
-    save_side(tree.path(place), files)
+    try:
+        save_side(tree.path(place), files)
+    except FileExistsError:
+        if tree.is_mounted and digits in case.sides[tree].incomplete:
+            return  # it is here by another name, and not listed
+        raise
     if tree.is_mounted:
         side = case.sides[tree]
         side.places[digits] = place
