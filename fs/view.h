@@ -564,13 +564,18 @@ must_check int jpfs_entry_rename_locked(struct jpfs_conversation *conversation,
 
 /* ---- commit.c: from staging to the durable copy ---- */
 
+/* Try to commit a write: 0 it is done, or needs nothing for now; -EAGAIN later; or a failure. */
+must_check int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force);
+must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
+/* Its bytes became the durable version that `st` describes. */
+void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
+
+/* ---- commit_pass.c: which of them when ---- */
+
 /* Commit what is dirty and no longer being written. With `force`, also what would rather wait. 0,
  * or the first failure; what failed stays dirty. Not to be called with the lock held. */
 must_check int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 					int64_t *ret_wait_ms);
-must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
-/* Its bytes became the durable version that `st` describes. */
-void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
 
 /* ---- import.c: a conversation's first durable copy ---- */
 
