@@ -236,6 +236,7 @@ def remove_and_make_anew(case, random):
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
         file.write(data)
     wrote(case, tree, digits, place, name, data)
+    case.sides[tree].made_anew.add((digits, name))
 
 
 @step(1, some_mounted)
@@ -555,9 +556,7 @@ def jp_edits(case, random):
             raise Failure("%s: %s/%s reads as\n%s\nwhile jp copies it, and was\n%s" % (
                 tree.name, digits, name, text(data), text(files[name])))
         put(target + "/" + name, data)
-    for other in case.sides.values():  # what was on its way to the trash, jp has deleted
-        for key in [key for key in other.removed_notes if key[0] == digits]:
-            del other.removed_notes[key]
+    case.forget_removed_notes(digits)
     changed_in_store(case, digits, files)
 
 
@@ -635,9 +634,7 @@ def git_runs(case, random, tree, *arguments):
     if done.returncode == 0:
         expect |= tracked_in(tree) & whole_in(tree) & shown
     case.settle(tree, expect, may_hide=True)
-    for other in case.trees:  # unmanaged files that git tracks may be shown by both
-        for key in set(case.sides[other].notes) & set(side.notes) if other is not tree else ():
-            del case.sides[other].notes[key]
+    case.share_notes(tree)
     for digits, directory in directories_in(tree):
         if digits not in side.places and os.path.lexists(tree.root + "/" + directory):
             side.incomplete.add(digits)  # git left something of it, or brought only some of it
