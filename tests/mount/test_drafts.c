@@ -404,18 +404,24 @@ static void mounting_again_reads_no_bytes_and_changes_nothing(void)
 
 	if (!begin(&t))
 		return;
+	STEP(&t.f, ". ../lib.sh; append \"$(head -c 100000 /dev/zero | tr '\\0' x)\"\n"
+		   "until_ok same \"$e\" \"$DE\"; until_ok quiet; git commit -qam long");
 	fixture_umount(&t.f);
 	STEP(&t.f, "everything() { find \"$R\" \"$S\" -path \"$S/jpfs\" -prune -o -type f -printf "
 		   "'%p %i %m "
 		   "%T@ %C@\\n' -exec cat {} + | sort; }; R=$P; everything > ../kept");
 	fixture_mount(&t.f);
-	STEP(&t.f, ". ../lib.sh; find \"$V\" > /dev/null; until_ok quiet");
+	/* What the daemon has read in all, by the kernel's count, is less than one file. */
+	STEP(&t.f, ". ../lib.sh; find \"$V\" > /dev/null; until_ok quiet\n"
+		   "pid=$(\"$J\" status --json . | sed -n 's/.*\"pid\": *\\([0-9]*\\).*/\\1/p')\n"
+		   "read=$(sed -n 's/^rchar: //p' /proc/$pid/io); [ \"$read\" -lt 100000 ] || fail "
+		   "$read");
 	fixture_umount(&t.f);
 	STEP(&t.f, "everything() { find \"$R\" \"$S\" -path \"$S/jpfs\" -prune -o -type f -printf "
 		   "'%p %i %m "
 		   "%T@ %C@\\n' -exec cat {} + | sort; }; R=$P; everything | diff ../kept -\n"
 		   /* A record that is damaged costs knowledge and nothing else. */
-		   "for f in \"$S\"/jpfs/workspaces/*.base; do [ \"$(grep -c . \"$f\")\" = 4 ]\n"
+		   "for f in \"$S\"/jpfs/workspaces/*.base; do [ \"$(grep -c . \"$f\")\" -ge 4 ]\n"
 		   "  sed -i 's/7457886043/7457886049/' \"$f\"; done");
 	fixture_mount(&t.f);
 	STEP(&t.f, ". ../lib.sh; find \"$V\" > /dev/null; until_ok quiet");
@@ -424,7 +430,7 @@ static void mounting_again_reads_no_bytes_and_changes_nothing(void)
 	     "everything() { find \"$R\" \"$S\" -path \"$S/jpfs\" -prune -o -type f -printf '%p %i "
 	     "%m "
 	     "%T@ %C@\\n' -exec cat {} + | sort; }; R=$P; everything | diff ../kept -\n"
-	     "for f in \"$S\"/jpfs/workspaces/*.base; do [ \"$(grep -c . \"$f\")\" = 4 ]; done");
+	     "for f in \"$S\"/jpfs/workspaces/*.base; do [ \"$(grep -c . \"$f\")\" -ge 4 ]; done");
 	CHECK_INVARIANTS(&t.f);
 }
 
