@@ -449,6 +449,17 @@ static int is_of_draft(struct jpfs_entry *entry, const struct attempt *attempt, 
 	return (conversation->drafts & (1U << JP_EVENTS)) != 0;
 }
 
+/* Whether the events beside a base configuration are a draft, and nobody is writing others. */
+static bool is_held_by_draft(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	const struct jpfs_entry *events =
+		jpfs_entry_live_locked(conversation, jp_managed_name(JP_EVENTS));
+
+	return (conversation->drafts & (1U << JP_EVENTS)) != 0 &&
+	       (events == NULL || events->home != JPFS_STAGED);
+}
+
 static int decide(struct jpfs_entry *entry, const struct attempt *attempt, bool may_wait,
 		  enum jp_write *ret)
 {
@@ -478,7 +489,9 @@ static int decide(struct jpfs_entry *entry, const struct attempt *attempt, bool 
 	}
 	if (r >= 0 && attempt->was_draft && jpfs_base_known(conversation, &base)) {
 		r = jpfs_base_is(&base.files[attempt->managed], attempt->content->fd);
-		facts.is_base = r == 1;
+		/* A base configuration does not leave the draft alone that its stream is. */
+		facts.is_base = r == 1 && (attempt->managed != JP_BASE_CONFIG ||
+					   !is_held_by_draft(conversation));
 	}
 	if (r >= 0)
 		*ret = jp_reconcile_write(&facts);

@@ -359,6 +359,26 @@ static void a_base_configuration_alone_is_no_draft_for_long(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+static void a_base_configuration_that_git_puts_back_stays_with_its_stream(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin_both(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; b=$V/$X/base_config.json; cp \"$b\" ../base\n"
+		   "git switch -q older; until_ok drafts 1; until_ok quiet\n"
+		   "echo '{\"new\": 1}' > \"$WV/$X/base_config.json\"\n"
+		   "until_ok grep -q new \"$D/$X/base_config.json\"; until_ok quiet\n"
+		   "for i in 1 2; do git checkout -q -- .jp; until_ok quiet; clean\n"
+		   "  same \"$b\" ../base; drafts 1; grep -q new \"$D/$X/base_config.json\"\n"
+		   "  echo \"{\\\"other\\\": $i}\" > \"$b\"; until_ok quiet; done\n"
+		   "git checkout -q -f main; until_ok drafts 0; until_ok quiet\n"
+		   "grep -q new \"$D/$X/base_config.json\"");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
 static void an_editor_that_keeps_a_backup_leaves_a_draft_one(void)
 {
 	cleanup_two struct two t;
@@ -450,6 +470,7 @@ int main(void)
 		TEST(a_trim_is_durable_though_half_of_it_was_seen_before),
 		TEST(a_draft_ends_when_the_durable_version_becomes_the_same),
 		TEST(a_base_configuration_alone_is_no_draft_for_long),
+		TEST(a_base_configuration_that_git_puts_back_stays_with_its_stream),
 		TEST(an_editor_that_keeps_a_backup_leaves_a_draft_one),
 		TEST(what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way),
 		TEST(mounting_again_reads_no_bytes_and_changes_nothing),
