@@ -10,7 +10,7 @@ section 11):
 - each version that was seen in the store, or whose fsync had returned, is the current one,
   contained in it, or in history;
 - with `--strict`, the last version of each file that was closed is there, too: current, in history, a
-  draft or in the trash. NEEDSWORK: about one kill in 200 finds one missing, and why is not known;
+  draft or in the trash;
 - nothing is left half: no temporary file in a worktree, nothing in staging but what lives.
 
 Some rounds kill the daemon while it mounts, and recovers what the one before has left. The seed of a

@@ -672,6 +672,7 @@ class Case:
             del self.coming[key]
         for key, data in side.own.items():
             side.were_drafts.setdefault(key, set()).add(data)
+            self.left.setdefault(key, []).append(data)  # of a draft's unit, perhaps not decided yet
         for table in (side.own, side.notes, side.removed_notes, side.hidden):
             table.clear()
         side.is_untouched = False
