@@ -57,7 +57,7 @@ def choose(case, random, trees=None):
 
 
 def some_mounted(case):
-    return any(case.sides[tree].places for tree in case.mounted())
+    return any(places(case, tree) for tree in case.mounted())
 
 
 def describe(tree):
