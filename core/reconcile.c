@@ -88,3 +88,13 @@ enum jp_write jp_reconcile_write(const struct jp_write_facts *facts)
 		return JP_WRITE_DRAFT;
 	return JP_WRITE_COMMIT;
 }
+
+enum jp_absence jp_reconcile_absence(const struct jp_absence_facts *facts)
+{
+	bool is_of_removed = facts->events_are_same || (facts->was_there && facts->events_are_base);
+
+	if (facts->is_packed && !is_of_removed)
+		return JP_ABSENCE_OF_VERSION;
+	return facts->was_there && facts->is_known_directory ? JP_ABSENCE_REMOVED
+							     : JP_ABSENCE_NOT_YET;
+}

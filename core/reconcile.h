@@ -26,6 +26,10 @@
  *
  * "Newer" is the time of modification; for a stream that of the newer of its two files (RFD 031).
  *
+ * A base_config.json that is missing beside an events.json of the older layout, which has the base
+ * configuration as its first element, is missing because that version has none: see
+ * jp_reconcile_absence().
+ *
  * What is written through the mount is decided by the same rows, with less to know: see
  * jp_reconcile_write().
  */
@@ -93,6 +97,27 @@ enum jp_outcome jp_reconcile(const struct jp_unit_facts *facts);
 
 /* Whether the outcome came from one side being earlier than the other. */
 bool jp_reconcile_is_by_content(const struct jp_unit_facts *facts);
+
+/* What is known of a worktree that lacks a stream's base_config.json, and has its events.json. */
+struct jp_absence_facts {
+	bool was_there;          /* both sides had it when they were equal here */
+	bool is_known_directory; /* that directory is still the one it was then */
+	bool is_packed;          /* events.json has the base configuration itself */
+	bool events_are_same;    /* as the durable ones */
+	bool events_are_base;    /* what both were */
+};
+
+enum jp_absence {
+	JP_ABSENCE_NOT_YET,    /* a checkout that is not complete: it is brought */
+	JP_ABSENCE_REMOVED,    /* by hand: it stays hidden here, and durable */
+	JP_ABSENCE_OF_VERSION, /* that version has none: taken with it, or left with it */
+};
+
+/*
+ * Why a base configuration is missing. An events.json that stood beside one has none itself, whatever
+ * it begins with.
+ */
+enum jp_absence jp_reconcile_absence(const struct jp_absence_facts *facts);
 
 /* What is known of a version that was written through the mount, in place of what was shown. */
 struct jp_write_facts {

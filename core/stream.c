@@ -302,3 +302,17 @@ int jp_stream_is_earlier(int first_fd, int second_fd)
 
 	return r < 0 ? r : r == EARLIER;
 }
+
+int jp_stream_is_packed(int fd, int beside_fd)
+{
+	cleanup_event_reader struct jp_event_reader one, beside;
+	int r;
+
+	jp_event_reader_init(&one, fd, JP_EVENTS_AS_JP);
+	jp_event_reader_init(&beside, beside_fd, JP_EVENTS_AS_JP);
+	r = jp_event_next(&one);
+	if (r != JP_AT_EVENT || one.event.kind != JP_CONFIG_DELTA)
+		return r < 0 ? r : 0;
+	r = beside_fd < 0 ? JP_AT_END : jp_event_next(&beside);
+	return r < 0 ? r : r != JP_AT_EVENT || !are_alike(&one.event, &beside.event);
+}

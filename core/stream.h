@@ -39,3 +39,13 @@ must_check int jp_stream_contains(int older_fd, int newer_fd);
  * Returns: 1, 0 not known to be, -errno.
  */
 must_check int jp_stream_is_earlier(int first_fd, int second_fd);
+
+/*
+ * Whether a version has the base configuration as its first element (two-file layout) and so does
+ * not need a base_config.json: it begins with a `config_delta`. One that the other version begins with
+ * too, beside a base_config.json, is an event that both have.
+ *
+ * Shape:   beside_fd  the version that has a base_config.json; negative: there is none
+ * Returns: 1, 0 not known to be, -errno.
+ */
+must_check int jp_stream_is_packed(int fd, int beside_fd);

@@ -1,8 +1,9 @@
 /*
  * What both sides last had in common, as the view learns it.
  *
- * It is noted when a conversation has come to rest: nothing is written, nothing waits, and the
- * workspace's files are projections of the durable ones. A unit that is a draft keeps what was
+ * It is noted for a unit whose files are the same on both sides' disks at this moment, also while
+ * somebody is writing: a daemon may be killed at any time, and what it had projected last must be
+ * known for what it is, or the next mount takes it for a step back. A unit that is a draft keeps what was
  * noted before it became one; so does a file that is hidden here. That is how the next mount can
  * tell a draft from an edit, and a removed file from one that a checkout has not brought yet. Which
  * files are drafts is noted too: they stay that, whatever becomes of the durable version meanwhile.
@@ -118,11 +119,11 @@ static void look_at_draft(struct jpfs_conversation *conversation, enum jp_manage
 		file->draft = jp_stamp_of(&workspace, true);
 }
 
-static bool is_at_rest(struct jpfs_conversation *conversation)
+static bool has_both_sides(struct jpfs_conversation *conversation)
 {
 	return conversation->in_view && !conversation->is_local && conversation->is_reconciled &&
 	       conversation->was_durable && conversation->vanished_ms == 0 &&
-	       conversation->dirty == NULL && !conversation->view->is_read_only;
+	       !conversation->view->is_read_only;
 }
 
 /* The units: the stream, and the metadata. */
@@ -134,7 +135,7 @@ static bool look(struct jpfs_conversation *conversation, struct findings *ret)
 	struct jp_base old;
 
 	*ret = (struct findings){.fds = {-EBADF, -EBADF, -EBADF}};
-	if (conversation->view->base == NULL || !is_at_rest(conversation))
+	if (conversation->view->base == NULL || !has_both_sides(conversation))
 		return false;
 	(void)jpfs_base_known(conversation, &old);
 	for (size_t u = 0; u < sizeof(UNITS) / sizeof(UNITS[0]); u++) {

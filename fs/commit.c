@@ -26,8 +26,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A program's temporary file is stored when it has stayed this long. */
-#define TEMPORARY_MS 1000
 /* A conversation that is being made is given this long to become complete. */
 #define INCOMPLETE_MS 500
 
@@ -142,6 +140,7 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 	cleanup_free char *displaced_name = NULL;
 	const char *name;
 	bool is_displaced;
+	bool asks_for_layout = false;
 	struct stat st;
 	int r;
 
@@ -158,6 +157,17 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 			jpfs_pin_staged_locked(conversation, entry->managed, entry->staged_name);
 		else if (conversation->in_view)
 			jpfs_pin_other_locked(conversation, entry->path, entry->staged_name);
+	}
+	/* What it takes the place of must be known for a durable version, if this process dies: without
+	 * a mark the name would say that it was never closed. */
+	if (r >= 0 && !jp_staged_is_marked(entry->staged_name))
+		jp_ignore(jp_staging_mark(&conversation->view->staging, entry->staged_name,
+					  JP_STAGED_FLUSHED, conversation->id, entry->path));
+	if (r >= 0 && entry->managed == JP_EVENTS && entry->is_linked) {
+		int asks = jpfs_layout_asks_locked(conversation, attempt->content->fd);
+
+		asks_for_layout = asks == 1;
+		r = asks < 0 ? asks : r;
 	}
 	if (r >= 0)
 		r = put_in_place(entry, parent, name, &is_displaced);
@@ -181,6 +191,8 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 		if (displaced_name != NULL && r == 0)
 			r = jpfs_dispose_of_displaced(conversation, entry->path, was_unseen,
 						      displaced_name, attempt->content->fd);
+		if (asks_for_layout && r == 0)
+			r = jpfs_layout_retire_durable_locked(conversation);
 	}
 	pthread_mutex_unlock(&conversation->lock);
 	if (r < 0)
@@ -249,6 +261,9 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 		conversation->removed_drafts &= ~(1U << entry->managed);
 		if (attempt->is_exclusive)
 			conversation->went_back |= 1U << entry->managed;
+		if (entry->managed == JP_EVENTS &&
+		    jpfs_layout_asks_locked(conversation, attempt->content->fd) == 1)
+			conversation->drafts |= 1U << JP_BASE_CONFIG;
 	}
 	entry->is_exclusive = false;
 	jpfs_note_remove(&conversation->added, entry->path);
@@ -374,6 +389,25 @@ static int sync_staged(const struct attempt *attempt)
 	return jp_sys->fsync(attempt->content->fd) < 0 ? -errno : 0;
 }
 
+/* fsync(2) returns, and the store does not have the version yet. Its name in staging says that it is
+ * whole: a recovery keeps it. */
+static int sync_in_staging(struct jpfs_entry *entry)
+{
+	struct jp_staging *staging = &entry->conversation->view->staging;
+	cleanup_content struct jpfs_content *content = NULL;
+	int r;
+
+	pthread_mutex_lock(&entry->conversation->lock);
+	r = jpfs_entry_content_locked(entry, &content);
+	if (r == 0 && entry->home == JPFS_STAGED && !jp_staged_is_marked(entry->staged_name))
+		r = jp_staging_mark(staging, entry->staged_name, JP_STAGED_FLUSHED,
+				    entry->conversation->id, entry->path);
+	pthread_mutex_unlock(&entry->conversation->lock);
+	if (r < 0 && r != -ENAMETOOLONG)
+		return r;
+	return jp_sys->fsync(content->fd) < 0 || jp_sys->fsync(staging->fd) < 0 ? -errno : 0;
+}
+
 static int commit_without_durable(struct jpfs_entry *entry, const struct attempt *attempt,
 				  bool for_fsync, bool force)
 {
@@ -384,7 +418,7 @@ static int commit_without_durable(struct jpfs_entry *entry, const struct attempt
 	if (r != -EBADMSG && (r != -EAGAIN || !force))
 		return r;
 	if (for_fsync)
-		return sync_staged(attempt);
+		return sync_in_staging(entry);
 	if (!attempt->is_shown)
 		return keep_aside(entry, attempt);
 	if (attempt->is_local)
@@ -412,6 +446,17 @@ static int is_of_draft(struct jpfs_entry *entry, const struct attempt *attempt, 
 	    (attempt->age_ms < UNIT_MS || (events != NULL && events->home == JPFS_STAGED)))
 		return -EAGAIN;
 	return (conversation->drafts & (1U << JP_EVENTS)) != 0;
+}
+
+/* Whether the events beside a base configuration are a draft, and nobody is writing others. */
+static bool is_held_by_draft(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	const struct jpfs_entry *events =
+		jpfs_entry_live_locked(conversation, jp_managed_name(JP_EVENTS));
+
+	return (conversation->drafts & (1U << JP_EVENTS)) != 0 &&
+	       (events == NULL || events->home != JPFS_STAGED);
 }
 
 static int decide(struct jpfs_entry *entry, const struct attempt *attempt, bool may_wait,
@@ -443,7 +488,9 @@ static int decide(struct jpfs_entry *entry, const struct attempt *attempt, bool 
 	}
 	if (r >= 0 && attempt->was_draft && jpfs_base_known(conversation, &base)) {
 		r = jpfs_base_is(&base.files[attempt->managed], attempt->content->fd);
-		facts.is_base = r == 1;
+		/* A base configuration does not leave the draft alone that its stream is. */
+		facts.is_base = r == 1 && (attempt->managed != JP_BASE_CONFIG ||
+					   !is_held_by_draft(conversation));
 	}
 	if (r >= 0)
 		*ret = jp_reconcile_write(&facts);
@@ -472,7 +519,7 @@ static int end_draft(struct jpfs_entry *entry, const struct attempt *attempt)
 	return 0;
 }
 
-static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
+int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 {
 	__attribute__((cleanup(attempt_release))) struct attempt attempt = {.is_forced = force};
 	int r = begin(entry, for_fsync || force, &attempt);
@@ -484,10 +531,10 @@ static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 	if (attempt.is_late)
 		return keep_aside(entry, &attempt);
 	if (attempt.is_waiting && !force)
-		return for_fsync ? sync_staged(&attempt) : -EAGAIN;
+		return for_fsync ? sync_in_staging(entry) : -EAGAIN;
 	if (attempt.is_managed_temporary) {
 		if (for_fsync)
-			return sync_staged(&attempt);
+			return sync_in_staging(entry);
 		return !force             ? -EAGAIN
 		       : attempt.is_local ? keep_aside(entry, &attempt)
 					  : put_in_workspace(entry, &attempt);
@@ -499,7 +546,7 @@ static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 		if (r < 0)
 			return r;
 		if (r == 0 && for_fsync) /* half of an edit, perhaps: decided when it is closed */
-			return sync_staged(&attempt);
+			return sync_in_staging(entry);
 		/* Without a workspace it stays where it is, until it is valid or nothing is served. */
 		if (r == 0 && attempt.is_shown && attempt.is_local && !force)
 			return 0;
@@ -516,7 +563,7 @@ static int commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 		if (r < 0)
 			return r;
 		if (fate != JP_WRITE_COMMIT && for_fsync)
-			return sync_staged(&attempt);
+			return sync_in_staging(entry);
 		if (fate != JP_WRITE_COMMIT && !attempt.is_shown)
 			return keep_aside(entry, &attempt);
 		if (fate == JP_WRITE_DRAFT)
@@ -534,95 +581,6 @@ int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 
 	/* A file that is written faster than it can be synced is synced as it is in the end. */
 	for (int tries = 0; tries < 8 && r == -EAGAIN; tries++)
-		r = commit_once(entry, for_fsync, false);
-	if (r == -EAGAIN && for_fsync) {
-		cleanup_content struct jpfs_content *content = NULL;
-
-		pthread_mutex_lock(&entry->conversation->lock);
-		r = jpfs_entry_content_locked(entry, &content);
-		pthread_mutex_unlock(&entry->conversation->lock);
-		if (r == 0 && jp_sys->fsync(content->fd) < 0)
-			r = -errno;
-	}
-	return r;
-}
-
-static void wait_at_most(int64_t *wait_ms, int64_t ms)
-{
-	if (*wait_ms < 0 || *wait_ms > ms)
-		*wait_ms = ms;
-}
-
-/* The first dirty entry that is due and that this pass has not looked at; a new reference. */
-static struct jpfs_entry *next_due(struct jpfs_conversation *conversation, bool force,
-				   uint64_t pass, int64_t *wait_ms)
-{
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-	int64_t now = jpfs_now_ms();
-
-	for (struct jpfs_entry *entry = conversation->dirty; entry != NULL;
-	     entry = entry->next_dirty) {
-		bool is_temporary = jp_name_is_temporary(entry->path);
-		int64_t due = entry->ended_ms + (is_temporary ? TEMPORARY_MS : 0);
-
-		if (entry->pass == pass)
-			continue;
-		if (!force && entry->ended_ms == 0)
-			continue; /* its end will call */
-		if (!force && jp_name_is_managed_temporary(entry->path))
-			continue; /* waits for its rename */
-		if (!force && due > now && !entry->is_superseded) {
-			wait_at_most(wait_ms, due - now);
-			continue;
-		}
-		entry->pass = pass;
-		if (entry->ended_ms == 0)
-			entry->ended_ms = now; /* nobody will end it any more */
-		return (struct jpfs_entry *)jpfs_object_ref(&entry->object);
-	}
-	return NULL;
-}
-
-static void say_failure(struct jpfs_entry *entry, int r)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-
-	jpfs_view_fail(
-		conversation->view,
-		"nothing is lost: it is tried again, and the version before stands; make room "
-		"or restore access",
-		"%s/%s cannot be stored in %s: %s", conversation->name, entry->path,
-		conversation->view->silo->path, strerrordesc_np(-r));
-}
-
-int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
-			     int64_t *ret_wait_ms)
-{
-	uint64_t pass;
-	int failure = 0;
-
-	pthread_mutex_lock(&conversation->lock);
-	pass = ++conversation->pass;
-	pthread_mutex_unlock(&conversation->lock);
-	*ret_wait_ms = -1;
-	for (;;) {
-		cleanup_object struct jpfs_object *object = NULL;
-		struct jpfs_entry *entry = next_due(conversation, force, pass, ret_wait_ms);
-		int r;
-
-		if (entry == NULL)
-			return failure;
-		object = &entry->object;
-		r = commit_once(entry, false, force);
-		/* Changed while it was looked at: when nothing is served any more, by us alone. */
-		for (int tries = 0; r == -EAGAIN && force && tries < 3; tries++)
-			r = commit_once(entry, false, force);
-		if (r == -EAGAIN) {
-			wait_at_most(ret_wait_ms, 100);
-		} else if (r < 0 && failure == 0) {
-			failure = r;
-			say_failure(entry, r);
-		}
-	}
+		r = jpfs_commit_once(entry, for_fsync, false);
+	return r == -EAGAIN && for_fsync ? sync_in_staging(entry) : r;
 }

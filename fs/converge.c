@@ -12,6 +12,7 @@
 #include "core/durable.h"
 #include "core/history.h"
 #include "core/reconcile.h"
+#include "core/stream.h"
 #include "core/validity.h"
 #include "core/version.h"
 #include "fs/view.h"
@@ -26,7 +27,9 @@ struct pair {
 	enum jp_managed which;
 	bool is_durable, is_workspace; /* there, as a regular file */
 	bool is_same;
-	bool is_removed; /* the workspace had it when both were equal, and has it no more */
+	bool is_removed;  /* the workspace had it when both were equal, and has it no more */
+	bool is_left_out; /* the workspace lacks it, because its version has none */
+	bool is_missing;  /* the durable side lacks it, and its version needs it */
 	bool durable_is_base, workspace_is_base;
 	bool is_draft; /* the workspace's is the draft that it was */
 	struct stat durable, workspace;
@@ -132,6 +135,29 @@ static bool is_known_directory(struct jpfs_conversation *conversation, const str
 	return false;
 }
 
+/* Whether what one side has is what both were, when the other side has nothing. */
+static int gather_single(struct jpfs_conversation *conversation, const struct jp_base_file *base,
+			 struct pair *pair)
+{
+	const struct stat *st = pair->is_durable ? &pair->durable : &pair->workspace;
+	cleanup_close int fd = -EBADF;
+	int r = 1;
+
+	if (!base->is_there) {
+		pair->durable_is_base = !pair->is_durable;
+		pair->workspace_is_base = !pair->is_workspace;
+		return 0;
+	}
+	if (!jp_stamp_matches(pair->is_durable ? &base->durable : &base->workspace, st)) {
+		fd = jpfs_open_side_locked(conversation, pair->is_durable,
+					   jp_managed_name(pair->which));
+		r = fd < 0 ? fd : jpfs_base_is(base, fd);
+	}
+	pair->durable_is_base = pair->is_durable && r == 1;
+	pair->workspace_is_base = pair->is_workspace && r == 1;
+	return r < 0 ? r : 0;
+}
+
 static int gather(struct jpfs_conversation *conversation, const struct jp_base_file *base,
 		  bool may_be_removed, struct pair *pair)
 {
@@ -147,7 +173,7 @@ static int gather(struct jpfs_conversation *conversation, const struct jp_base_f
 	if (pair->is_durable != pair->is_workspace) {
 		pair->is_removed = pair->is_durable && base->is_there && may_be_removed;
 		pair->is_same = pair->is_removed; /* there is nothing to be compared */
-		return 0;
+		return gather_single(conversation, base, pair);
 	}
 	if (!pair->is_durable) {
 		pair->is_same = true;
@@ -160,6 +186,42 @@ static int gather(struct jpfs_conversation *conversation, const struct jp_base_f
 		base->is_there && jp_stamp_matches(&base->workspace, &pair->workspace);
 	pair->is_same = pair->durable_is_base && pair->workspace_is_base;
 	return pair->is_same ? 0 : compare_bytes(conversation, base, pair);
+}
+
+/*
+ * One side of a stream has no base_config.json: either its events.json is of the layout that needs
+ * none, or the file is missing.
+ */
+static int judge_absence(struct jpfs_conversation *conversation, const struct jp_base *base,
+			 bool is_known_directory, struct pair *config, const struct pair *events)
+{
+	cleanup_close int durable = -EBADF, workspace = -EBADF;
+	struct jp_absence_facts facts = {
+		.was_there = base->files[JP_BASE_CONFIG].is_there,
+		.is_known_directory = is_known_directory,
+		.events_are_same = events->is_same,
+		.events_are_base = events->workspace_is_base,
+	};
+	int r;
+
+	if (config->is_durable == config->is_workspace || !events->is_durable ||
+	    !events->is_workspace)
+		return 0;
+	if (config->is_workspace) {
+		r = jpfs_layout_is_older_locked(conversation);
+		config->is_missing = config->is_same = r == 0;
+		return r < 0 ? r : 0;
+	}
+	durable = jpfs_open_side_locked(conversation, true, jp_managed_name(JP_EVENTS));
+	if (durable < 0)
+		return durable;
+	workspace = jpfs_open_side_locked(conversation, false, jp_managed_name(JP_EVENTS));
+	r = workspace < 0 ? workspace : jp_stream_is_packed(workspace, durable);
+	facts.is_packed = r == 1;
+	config->is_left_out = jp_reconcile_absence(&facts) == JP_ABSENCE_OF_VERSION;
+	config->is_removed = jp_reconcile_absence(&facts) == JP_ABSENCE_REMOVED;
+	config->is_same = config->is_removed;
+	return r < 0 ? r : 0;
 }
 
 static bool is_valid_side(struct jpfs_conversation *conversation, const struct pair *pairs,
@@ -236,19 +298,6 @@ int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *pa
 	return is_displaced ? jpfs_dispose_of_displaced(conversation, path, true, name, staged) : 0;
 }
 
-/* Take a managed file of one side out of the way, to history. */
-static int retire_file(struct jpfs_conversation *conversation, enum jp_managed which, bool durable)
-{
-	cleanup_close int parent = -EBADF;
-	const char *name;
-
-	parent = open_side_parent(conversation, durable, jp_managed_name(which), &name);
-	if (parent < 0)
-		return parent;
-	return jp_keep_move(conversation->view->silo->history_fd, conversation->id, parent, name,
-			    name);
-}
-
 int jpfs_keep_loser_locked(struct jpfs_conversation *conversation, enum jp_managed which)
 {
 	const char *name = jp_managed_name(which);
@@ -282,6 +331,7 @@ int jpfs_sync_durable_locked(struct jpfs_conversation *conversation)
 static int carry_out(struct jpfs_conversation *conversation, enum jp_outcome outcome,
 		     const struct pair *pairs, size_t count)
 {
+	bool is_left_out = false;
 	int r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++) {
@@ -291,15 +341,20 @@ static int carry_out(struct jpfs_conversation *conversation, enum jp_outcome out
 			conversation->drafts |= 1U << pair->which;
 			conversation->went_back |= 1U << pair->which;
 		}
+		if (outcome == JP_DRAFT && pair->is_left_out) {
+			conversation->drafts |= 1U << pair->which;
+			conversation->hidden |= 1U << pair->which;
+		}
 		if (outcome == JP_PROJECT && pair->is_workspace && !pair->is_same)
 			r = pair->is_durable ? jpfs_keep_loser_locked(conversation, pair->which)
-					     : retire_file(conversation, pair->which, false);
-		if (outcome == JP_TAKE && pair->is_workspace && !pair->is_same)
+					     : jpfs_layout_retire_workspace_locked(conversation);
+		if ((outcome == JP_TAKE && pair->is_workspace && !pair->is_same) ||
+		    pair->is_missing)
 			r = jpfs_take_file_locked(conversation, jp_managed_name(pair->which));
-		if (outcome == JP_TAKE && !pair->is_workspace && pair->is_durable &&
-		    !pair->is_removed)
-			r = retire_file(conversation, pair->which, true);
+		is_left_out = is_left_out || pair->is_left_out;
 	}
+	if (outcome == JP_TAKE && is_left_out && r == 0)
+		r = jpfs_layout_retire_durable_locked(conversation);
 	return r == 0 && outcome == JP_TAKE ? jpfs_sync_durable_locked(conversation) : r;
 }
 
@@ -332,22 +387,29 @@ static int gather_unit(struct jpfs_conversation *conversation, const struct jp_b
 		       struct pair *pairs, size_t count, struct jp_unit_facts *facts)
 {
 	bool is_known = is_known_directory(conversation, base);
+	int r;
 
 	facts->durable.is_base = facts->workspace.is_base = facts->workspace.is_draft = true;
 	for (size_t i = 0; i < count; i++) {
-		const struct jp_base_file *file = &base->files[pairs[i].which];
-		int r = gather(conversation, file, is_known, &pairs[i]);
-
+		r = gather(conversation, &base->files[pairs[i].which], is_known, &pairs[i]);
 		if (r < 0)
 			return r;
-		facts->has_base = facts->has_base || file->is_there;
+	}
+	if (count > 1) {
+		r = judge_absence(conversation, base, is_known, &pairs[0], &pairs[1]);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < count; i++) {
+		facts->has_base = facts->has_base || base->files[pairs[i].which].is_there;
 		facts->is_same = facts->is_same && pairs[i].is_same;
 		facts->durable.is_there = facts->durable.is_there || pairs[i].is_durable;
 		facts->workspace.is_there = facts->workspace.is_there || pairs[i].is_workspace;
 		facts->durable.is_base =
 			facts->durable.is_base && (pairs[i].durable_is_base || pairs[i].is_removed);
 		facts->workspace.is_draft =
-			facts->workspace.is_draft && (pairs[i].is_same || pairs[i].is_draft);
+			facts->workspace.is_draft &&
+			(pairs[i].is_same || pairs[i].is_draft || pairs[i].is_left_out);
 		facts->workspace.is_base = facts->workspace.is_base &&
 					   (pairs[i].workspace_is_base || pairs[i].is_removed);
 	}

@@ -41,6 +41,16 @@ static int has_come_together(struct jpfs_conversation *conversation, enum jp_man
 	return jp_same_content(durable, workspace);
 }
 
+/* Whether the events are shown here, and as they are durable. */
+static bool is_stream_settled(struct jpfs_conversation *conversation)
+{
+	const struct jpfs_entry *events =
+		jpfs_entry_live_locked(conversation, jp_managed_name(JP_EVENTS));
+
+	return ((conversation->drafts | conversation->hidden) & (1U << JP_EVENTS)) == 0 &&
+	       (events == NULL || events->home != JPFS_STAGED);
+}
+
 /*
  * A base configuration is a draft because its stream is. When the stream is none any more, it is one
  * only if it is an earlier version itself; otherwise somebody has changed it here: 1, 0, -errno.
@@ -48,20 +58,17 @@ static int has_come_together(struct jpfs_conversation *conversation, enum jp_man
 static int is_left_behind(struct jpfs_conversation *conversation)
 {
 	const char *name = jp_managed_name(JP_BASE_CONFIG);
-	const struct jpfs_entry *events =
-		jpfs_entry_live_locked(conversation, jp_managed_name(JP_EVENTS));
 	const struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, name);
 	cleanup_close int durable = -EBADF, workspace = -EBADF;
 	int r;
 
-	if ((conversation->drafts & (1U << JP_EVENTS)) != 0 ||
-	    (conversation->hidden & (1U << JP_EVENTS)) != 0 ||
-	    (events != NULL && events->home == JPFS_STAGED) ||
-	    (entry != NULL && entry->home == JPFS_STAGED) ||
+	if ((entry != NULL && entry->home == JPFS_STAGED) ||
 	    !is_valid(conversation, JP_BASE_CONFIG))
 		return 0;
 	workspace = jpfs_open_side_locked(conversation, false, name);
 	durable = jpfs_open_side_locked(conversation, true, name);
+	if (durable == -ENOENT) /* and the durable events need one */
+		return 1;
 	if (workspace < 0 || durable < 0)
 		return 0;
 	r = jpfs_version_is_earlier(conversation, JP_BASE_CONFIG, workspace, durable);
@@ -74,15 +81,22 @@ int jpfs_draft_look(struct jpfs_conversation *conversation)
 	int r = 0;
 
 	for (int i = 0; i < JP_MANAGED_COUNT && r >= 0 && conversation->drafts != 0; i++) {
-		if ((conversation->drafts & (1U << i)) == 0 || conversation->vanished_ms != 0)
+		if ((conversation->drafts & ~conversation->hidden & (1U << i)) == 0 ||
+		    conversation->vanished_ms != 0)
 			continue;
 		r = has_come_together(conversation, (enum jp_managed)i);
 		if (r == 1)
 			jpfs_draft_ended_locked(conversation, (enum jp_managed)i);
 	}
 	if (r < 0 || (conversation->drafts & (1U << JP_BASE_CONFIG)) == 0 ||
-	    conversation->vanished_ms != 0)
+	    conversation->vanished_ms != 0 || !is_stream_settled(conversation))
 		return r < 0 ? r : 0;
+	/* A base configuration that is shown no more, and one that has no place: it goes to history. */
+	if (jpfs_layout_is_draft_locked(conversation) ||
+	    jpfs_layout_is_older_locked(conversation) == 1) {
+		jpfs_draft_ended_locked(conversation, JP_BASE_CONFIG);
+		return 0;
+	}
 	r = is_left_behind(conversation);
 	if (r == 1) {
 		r = jpfs_take_file_locked(conversation, jp_managed_name(JP_BASE_CONFIG));
@@ -97,7 +111,7 @@ int jpfs_draft_look(struct jpfs_conversation *conversation)
 int jpfs_draft_commit(struct jpfs_conversation *conversation)
 {
 	cleanup_unlock pthread_mutex_t *held = NULL;
-	unsigned drafts;
+	unsigned drafts, files;
 	int r = settle(conversation);
 
 	if (r < 0)
@@ -106,17 +120,20 @@ int jpfs_draft_commit(struct jpfs_conversation *conversation)
 	drafts = conversation->drafts;
 	if (drafts == 0)
 		return -ENOENT;
+	files = drafts & ~conversation->hidden;
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		if ((drafts & (1U << i)) != 0 && !is_valid(conversation, (enum jp_managed)i))
+		if ((files & (1U << i)) != 0 && !is_valid(conversation, (enum jp_managed)i))
 			return -EBADMSG;
 	}
 	for (int i = 0; i < JP_MANAGED_COUNT && r == 0; i++) {
-		if ((drafts & (1U << i)) == 0)
+		if ((files & (1U << i)) == 0)
 			continue;
 		r = jpfs_take_file_locked(conversation, jp_managed_name((enum jp_managed)i));
 		if (r == 0)
 			jpfs_draft_ended_locked(conversation, (enum jp_managed)i);
 	}
+	if (r == 0 && files != drafts) /* a stream that has no base_config.json */
+		r = jpfs_layout_retire_durable_locked(conversation);
 	if (r == 0)
 		r = jpfs_sync_durable_locked(conversation);
 	jpfs_work_add(conversation, 0);

@@ -537,6 +537,8 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 		else if (r < 0 && failure == 0)
 			failure = r;
 	}
+	r = jpfs_layout_project(conversation);
+	failure = failure == 0 ? r : failure;
 	r = project_added(conversation);
 	failure = failure == 0 ? r : failure;
 	r = carry_out_removed(conversation, is_final, ret_wait_ms);

@@ -477,12 +477,30 @@ bool jpfs_base_known(struct jpfs_conversation *conversation, struct jp_base *ret
 /* Whether a file has the bytes that both sides had: 1, 0, -errno. */
 must_check int jpfs_base_is(const struct jp_base_file *file, int fd);
 
+/* ---- layout.c: streams with a base_config.json, and older ones without ---- */
+
+/* Whether the draft that is shown has no base_config.json, and hides the durable one. */
+bool jpfs_layout_is_draft_locked(const struct jpfs_conversation *conversation);
+/* Whether base_config.json is hidden because this version of events.json has none: 1, 0, -errno. */
+must_check int jpfs_layout_asks_locked(struct jpfs_conversation *conversation, int events_fd);
+/* Whether the durable stream is of the older layout, without a base_config.json: 1, 0, -errno. */
+must_check int jpfs_layout_is_older_locked(struct jpfs_conversation *conversation);
+/* The durable stream is of the older layout by now: its base_config.json goes to history. The caller
+ * syncs the directory. */
+must_check int jpfs_layout_retire_durable_locked(struct jpfs_conversation *conversation);
+/* The workspace's base_config.json has no place beside the durable stream: to history. */
+must_check int jpfs_layout_retire_workspace_locked(struct jpfs_conversation *conversation);
+/* The workspace follows a durable stream that has no base_config.json. */
+must_check int jpfs_layout_project(struct jpfs_conversation *conversation);
+
 /* ---- draft.c: ending a draft on purpose ---- */
 
 /* A file is no draft any more: what is shown of it is, or becomes, durable. */
 static inline void jpfs_draft_ended_locked(struct jpfs_conversation *conversation,
 					   enum jp_managed which)
 {
+	/* A draft that has no such file hides the durable one: layout.c. */
+	conversation->hidden &= ~(conversation->drafts & (1U << which));
 	conversation->drafts &= ~(1U << which);
 	conversation->removed_drafts &= ~(1U << which);
 	conversation->went_back &= ~(1U << which);
@@ -565,13 +583,18 @@ must_check int jpfs_entry_rename_locked(struct jpfs_conversation *conversation,
 
 /* ---- commit.c: from staging to the durable copy ---- */
 
+/* Try to commit a write: 0 it is done, or needs nothing for now; -EAGAIN later; or a failure. */
+must_check int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force);
+must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
+/* Its bytes became the durable version that `st` describes. */
+void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
+
+/* ---- commit_pass.c: which of them when ---- */
+
 /* Commit what is dirty and no longer being written. With `force`, also what would rather wait. 0,
  * or the first failure; what failed stays dirty. Not to be called with the lock held. */
 must_check int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 					int64_t *ret_wait_ms);
-must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
-/* Its bytes became the durable version that `st` describes. */
-void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
 
 /* ---- import.c: a conversation's first durable copy ---- */
 

@@ -10,7 +10,7 @@ section 11):
 - each version that was seen in the store, or whose fsync had returned, is the current one,
   contained in it, or in history;
 - with `--strict`, the last version of each file that was closed is there, too: current, in history, a
-  draft or in the trash. NEEDSWORK: about one kill in 200 finds one missing, and why is not known;
+  draft or in the trash;
 - nothing is left half: no temporary file in a worktree, nothing in staging but what lives.
 
 Some rounds kill the daemon while it mounts, and recovers what the one before has left. The seed of a
@@ -30,7 +30,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 # pylint: disable=wrong-import-position
 import world
 from load import Load
-from world import Failure, World, conversations_in, poll
+from world import DEADLINE, Failure, World, conversations_in, poll
 
 EPISODE_KILLS = 30
 TEMPORARY = ".jpfs-"
@@ -139,9 +139,11 @@ class Episode:
         A conversation that was taken out while its durable copy was on its way is stored some seconds
         later, and nobody counts it as pending: what a live daemon has in staging is on its way.
         """
-        self.fail_if(self.book.check_store() + self.book.check_versions(is_live))
-        if self.options.strict:
-            self.fail_if(self.book.check_closed(is_live))
+        def wrong():
+            found = self.book.check_store() + self.book.check_versions(is_live)
+            return "\n".join(found + (self.book.check_closed(is_live) if self.options.strict else []))
+        # A live daemon moves versions while they are looked for: what is lost stays lost.
+        poll(wrong, "what was promised is not there", DEADLINE if is_live else 0)
         staged = os.listdir(self.world.silo + "/jpfs/staging")
         if len(staged) != (len(self.load.trees) if is_live else 0):
             raise Failure("in staging, with%s daemons: %s" % ("" if is_live else "out", staged))

@@ -114,8 +114,9 @@ class Book:
                 if data in kept:
                     del versions[data]  # nothing is pruned here
                 elif not any(contains(key[1], data, other) for other in kept | extra if other is not None):
-                    wrong.append("%s/%s, %s, is lost:\n%s\nnow it is\n%s" % (
-                        key + (versions[data], short(data), short(files.get(key)))))
+                    wrong.append("%s/%s, %s, is lost%s; last: %s\n%s\nnow it is\n%s" % (
+                        key + (versions[data], " (it is in the trash)" if data in self.kept("trash", *key) else "",
+                               self.doing.get(key), short(data), short(files.get(key)))))
         return wrong
 
     def check_closed(self, with_staging=False):

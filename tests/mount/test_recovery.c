@@ -36,6 +36,43 @@ static void a_closed_write_survives_kill(void)
 	CHECK_INVARIANTS(&fixture);
 }
 
+/* fsync(2) has returned, and the file is still open: it was promised to last. */
+static void a_synced_write_that_is_not_stored_yet_is_kept_through_a_kill(void)
+{
+	cleanup_fixture struct fixture fixture;
+
+	if (!fixture_begin(&fixture))
+		return;
+	fixture_mount(&fixture);
+	STEP(&fixture, "until_ok test -e \"$D/$X/events.json\"\n" IN_PIECES
+		       "python3 - \"$V/$X/events.json\" ../pid ../synced <<'E'\n"
+		       "import json, os, sys, time\n"
+		       "text = open(sys.argv[1]).read().replace('First Title', 'another title')\n"
+		       "open(sys.argv[3], 'w').write(text)\n"
+		       "if os.fork():\n"
+		       "    while not os.path.exists(sys.argv[2]):\n"
+		       "        time.sleep(0.01)\n"
+		       "    sys.exit()\n"
+		       "for fd in 0, 1, 2:\n"
+		       "    os.close(fd)\n"
+		       "file = os.open(sys.argv[1], os.O_WRONLY | os.O_TRUNC)\n"
+		       "os.write(file, text.encode())\n"
+		       "os.fsync(file)\n"
+		       "open(sys.argv[2] + '.new', 'w').write(str(os.getpid()))\n"
+		       "os.rename(sys.argv[2] + '.new', sys.argv[2])\n"
+		       "time.sleep(1000)\n"
+		       "E\n");
+	fixture_kill(&fixture, fixture.project);
+	STEP(&fixture, "kill $(cat ../pid); mv ../aside \"$D/$X/metadata.json\"\n");
+	fixture_mount(&fixture);
+	STEP(&fixture,
+	     "found=$(grep -rl 'another title' \"$S/jpfs/history\") || fail 'not kept'\n"
+	     "cmp \"$found\" ../synced; grep -q 'First Title' \"$D/$X/events.json\"\n"
+	     "test \"$(ls \"$S/jpfs/staging\" | wc -l)\" -eq 1 || fail 'staging stays'\n");
+	fixture_umount(&fixture);
+	CHECK_INVARIANTS(&fixture);
+}
+
 static void a_half_written_file_is_never_current(void)
 {
 	cleanup_fixture struct fixture fixture;
@@ -213,6 +250,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(a_closed_write_survives_kill),
+		TEST(a_synced_write_that_is_not_stored_yet_is_kept_through_a_kill),
 		TEST(a_half_written_file_is_never_current),
 		TEST(what_is_changed_after_closing_is_half_written_again),
 		TEST(what_was_closed_and_removed_at_once_is_stored),

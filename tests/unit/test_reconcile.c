@@ -248,6 +248,27 @@ static void otherwise_the_newer_wins_and_a_tie_goes_to_the_durable_side(void)
 	}
 }
 
+static void a_missing_base_configuration_is_one_of_three_things(void)
+{
+	for (unsigned bits = 0; bits < 32; bits++) {
+		const struct jp_absence_facts facts = {
+			.was_there = (bits & 1) != 0,
+			.is_known_directory = (bits & 2) != 0,
+			.is_packed = (bits & 4) != 0,
+			.events_are_same = (bits & 8) != 0,
+			.events_are_base = (bits & 16) != 0,
+		};
+		enum jp_absence expected = JP_ABSENCE_NOT_YET;
+
+		if ((bits & 3) == 3)
+			expected = JP_ABSENCE_REMOVED;
+		/* The base configuration is in events.json, which never stood beside it. */
+		if ((bits & 12) == 4 && (bits & 17) != 17)
+			expected = JP_ABSENCE_OF_VERSION;
+		CHECK(jp_reconcile_absence(&facts) == expected, "bits %#x", bits);
+	}
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -262,6 +283,7 @@ int main(void)
 		TEST(when_both_were_changed_the_base_says_nothing),
 		TEST(every_kind_of_write_has_its_fate),
 		TEST(otherwise_the_newer_wins_and_a_tie_goes_to_the_durable_side),
+		TEST(a_missing_base_configuration_is_one_of_three_things),
 		CU_TEST_INFO_NULL,
 	};
 

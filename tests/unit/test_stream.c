@@ -19,6 +19,7 @@ enum {
 	"  {\n    \"type\": \"x\",\n    \"timestamp\": \"2026-03-05 19:31:46.0\",\n    \"a\": "    \
 	"[],\n    \"b\": 1\n  }"
 #define E3 "  {\n    \"type\": \"y\",\n    \"timestamp\": \"2026-03-05 19:31:47.0\"\n  }"
+#define DELTA(time) "{\"type\":\"config_delta\",\"timestamp\":\"" time "\",\"delta\":{}}"
 #define ONE "[\n" E1 "\n]\n"
 #define TWO "[\n" E1 ",\n" E2 "\n]\n"
 #define THREE "[\n" E1 ",\n" E2 ",\n" E3 "\n]\n"
@@ -307,6 +308,35 @@ static void only_one_with_fewer_events_is_earlier(void)
 	CU_ASSERT_EQUAL(is_earlier("[" E2 "]", "[" E2 "," E1), 0);
 }
 
+static void a_base_configuration_that_stands_first_is_told_from_an_event(void)
+{
+	static const struct {
+		const char *one;
+		const char *beside; /* NULL: there is none */
+		int expected;
+	} rows[] = {
+		{"[" DELTA("t") "]", NULL, 1},
+		{"[" DELTA("t") "," E1 "]", TWO, 1},
+		{"[" DELTA("t") "," E1 "]", "[" DELTA("u") "]", 1},
+		{"[" DELTA("t") "," E1 "]", "no JSON", 1},
+		{"[" DELTA("t") "," E1 "]", "[ " DELTA("t") "]", 0}, /* both have that event */
+		{TWO, NULL, 0},
+		{TWO, "[" DELTA("t") "," E1 "]", 0},
+		{"[]", NULL, 0},
+		{"no JSON", NULL, 0},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		cleanup_close int one = jp_test_file(rows[i].one, strlen(rows[i].one));
+		cleanup_close int beside =
+			rows[i].beside == NULL
+				? -EBADF
+				: jp_test_file(rows[i].beside, strlen(rows[i].beside));
+
+		CHECK(jp_stream_is_packed(one, beside) == rows[i].expected, "row %zu", i);
+	}
+}
+
 static void every_real_conversation_contains_its_own_past(void)
 {
 	char path[PATH_MAX];
@@ -347,6 +377,7 @@ int main(void)
 		TEST(offsets_are_not_moved),
 		TEST(a_file_that_cannot_be_read_is_an_error_and_no_answer),
 		TEST(only_one_with_fewer_events_is_earlier),
+		TEST(a_base_configuration_that_stands_first_is_told_from_an_event),
 		TEST(every_real_conversation_contains_its_own_past),
 		CU_TEST_INFO_NULL,
 	};
