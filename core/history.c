@@ -103,7 +103,7 @@ int jp_history_has(int keep_fd, uint64_t id, const char *as, int fd)
 		int r;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return -errno;
 		if (!is_named_as(entry->d_name, as) ||

@@ -70,7 +70,7 @@ static int list(int fd, struct leftovers *ret)
 		const struct dirent *entry;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL && errno != 0)
 			return -errno;
 		if (entry == NULL)

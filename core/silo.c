@@ -152,7 +152,7 @@ static int last_modified(int silos_fd, const char *name, int64_t *ret_ns)
 	r = open_listing(silos_fd, name, &dir);
 	if (r < 0)
 		return r == -EACCES ? 0 : r; /* jp cannot read its entries either */
-	while (errno = 0, (entry = readdir(dir)) != NULL) {
+	while (errno = 0, (entry = jp_sys->readdir(dir)) != NULL) {
 		if (!jp_is_single_name(entry->d_name) || strcmp(entry->d_name, "storage") == 0)
 			continue;
 		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -197,7 +197,7 @@ static int choose(int silos_fd, const char *id, const char *preferred, char *ret
 
 	if (r < 0)
 		return r;
-	while (errno = 0, (entry = readdir(dir)) != NULL) {
+	while (errno = 0, (entry = jp_sys->readdir(dir)) != NULL) {
 		int64_t modified = 0;
 		struct stat st;
 

@@ -397,7 +397,7 @@ int jpfs_conversation_list_workspace_locked(struct jpfs_conversation *conversati
 		int r;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return errno != 0 ? -errno : 0;
 		if (!jp_is_single_name(entry->d_name))

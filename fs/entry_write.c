@@ -320,7 +320,7 @@ int jpfs_entry_allocate(struct jpfs_entry *entry, int mode, off_t offset, off_t 
 	cleanup_content struct jpfs_content *content = NULL;
 	int r = begin_change(entry, true, &content);
 
-	if (r == 0 && fallocate(content->fd, mode, offset, size) < 0)
+	if (r == 0 && jp_sys->fallocate(content->fd, mode, offset, size) < 0)
 		r = -errno;
 	if (entry->writers == 0)
 		jpfs_entry_ended_locked(entry);

@@ -305,7 +305,7 @@ static int import_batch(struct jpfs_view *view, struct candidate *batch, size_t 
 
 		failure = failure == 0 ? r : failure;
 	}
-	if (failure == 0 && syncfs(view->staging.fd) < 0)
+	if (failure == 0 && jp_sys->syncfs(view->staging.fd) < 0)
 		failure = -errno;
 	for (size_t i = 0; i < count; i++) {
 		int r = 0;
@@ -341,7 +341,7 @@ int jpfs_import_all(struct jpfs_view *view)
 		failure = failure == 0 ? r : failure;
 		used = 0;
 	}
-	if (syncfs(view->staging.fd) < 0 && failure == 0)
+	if (jp_sys->syncfs(view->staging.fd) < 0 && failure == 0)
 		failure = -errno;
 	for (size_t i = 0; i < count; i++)
 		jpfs_object_unref(&all[i]->object);
