@@ -17,6 +17,10 @@
 
 #include <stdbool.h>
 
+/* In jpfs/ of a silo that we made, until what an ID's very first use asks for is done. It comes with
+ * the silo, so that whoever is stopped in between does not leave one that looks used. */
+#define JP_SILO_FIRST_USE "import-pending"
+
 struct jp_silo {
 	char *path;           /* absolute, for messages; owned */
 	int fd;               /* the silo; owned */

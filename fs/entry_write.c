@@ -338,10 +338,14 @@ int jpfs_entry_fsync(struct jpfs_entry *entry)
 	entry->was_synced = true;
 	r = jpfs_entry_content_locked(entry, &content);
 	pthread_mutex_unlock(&entry->conversation->lock);
-	if (is_dirty)
-		return jpfs_commit_entry(entry, true);
-	if (r == 0 && jp_sys->fsync(content->fd) < 0)
-		r = -errno;
+	if (!is_dirty)
+		return r == 0 && jp_sys->fsync(content->fd) < 0 ? -errno : r;
+	r = jpfs_commit_entry(entry, true);
+	/* Synced where it is: should this process end, it was promised to last. */
+	pthread_mutex_lock(&entry->conversation->lock);
+	if (r == 0 && entry->home == JPFS_STAGED && entry->was_synced && entry->ended_ms == 0)
+		mark_staged(entry, false);
+	pthread_mutex_unlock(&entry->conversation->lock);
 	return r;
 }
 

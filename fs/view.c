@@ -271,20 +271,13 @@ int jpfs_view_snapshot(struct jpfs_view *view, struct jpfs_conversation ***ret, 
 
 /* ---- opening and closing ---- */
 
-static int mark_first_use(struct jpfs_view *view)
+/* Also where an import was cut off: it goes on the next time. */
+static bool is_first_use(const struct jpfs_view *view)
 {
 	struct stat st;
 
-	/* The marker makes an import that was cut off go on the next time. */
-	if (view->silo->was_made && !view->is_read_only) {
-		int r = jp_replace_file(view->silo->own_fd, JPFS_IMPORT_MARKER, "", 0, 0600);
-
-		if (r < 0)
-			return r;
-	}
-	view->import_all = !view->is_read_only && fstatat(view->silo->own_fd, JPFS_IMPORT_MARKER,
-							  &st, AT_SYMLINK_NOFOLLOW) == 0;
-	return 0;
+	return !view->is_read_only &&
+	       fstatat(view->silo->own_fd, JP_SILO_FIRST_USE, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
@@ -318,8 +311,7 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 		r = jp_staging_open(silo, &view->staging);
 	if (r == 0 && !read_only)
 		jpfs_recover(view);
-	if (r == 0)
-		r = mark_first_use(view);
+	view->import_all = r == 0 && is_first_use(view);
 	/* Without it, more is read and less is known; nothing is lost. */
 	if (r == 0 &&
 	    jp_base_open(silo->workspaces_fd, workspace->root_fd, read_only, &view->base) < 0)

@@ -421,8 +421,9 @@ void jpfs_unpin_all_locked(struct jpfs_conversation *conversation);
 
 /* ---- converge.c: both sides of a conversation, when neither was watched ---- */
 
-/* Whether the durable directory has every managed file that the workspace has, each valid. */
-bool jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation);
+/* Whether the durable directory has every managed file that the workspace has: 1, 0; -errno when
+ * nobody can tell, which is no reason to take it for one that jp is just making. */
+must_check int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation);
 
 must_check int jpfs_converge_locked(struct jpfs_conversation *conversation);
 /* Only find out: conversation->decision is what would be done. */
@@ -555,9 +556,6 @@ must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
 void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
 
 /* ---- import.c: a conversation's first durable copy ---- */
-
-/* In <silo>/jpfs/ while the import of a workspace ID's first use is not finished. */
-#define JPFS_IMPORT_MARKER "import-pending"
 
 /* Give a conversation of the workspace its durable copy: -EBADMSG it is not complete and valid,
  * -EAGAIN somebody else just did. */

@@ -35,6 +35,8 @@ static bool counts(enum kind kind)
 /* Whether the call fails, with errno set. */
 static bool fails(enum kind kind, const char *call)
 {
+	bool is_failure;
+
 	if (!counts(kind))
 		return false;
 	fault.left--;
@@ -43,11 +45,15 @@ static bool fails(enum kind kind, const char *call)
 		if ((fault.how & JP_STOP) != 0)
 			_exit(JP_STOPPED);
 	}
-	errno = fault.error;
 	if ((fault.how & JP_SHORT) != 0)
-		return fault.left < 0 && fault.error != 0;
-	return fault.left == 0 ? (fault.how & (JP_FAIL_ONCE | JP_FAIL_ON)) != 0
-			       : fault.left < 0 && (fault.how & JP_FAIL_ON) != 0;
+		is_failure = fault.left < 0 && fault.error != 0;
+	else if (fault.left == 0)
+		is_failure = (fault.how & (JP_FAIL_ONCE | JP_FAIL_ON)) != 0;
+	else
+		is_failure = fault.left < 0 && (fault.how & JP_FAIL_ON) != 0;
+	if (is_failure)
+		errno = fault.error;
+	return is_failure;
 }
 
 /* How much of it a write may do. */
