@@ -258,6 +258,22 @@ int jpfs_import(struct jpfs_conversation *conversation)
 	return finish_import(conversation, copy_name, true);
 }
 
+int jpfs_import_whole(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_note *removed = conversation->removed;
+	unsigned hidden = conversation->hidden;
+	int r;
+
+	/* The removals were put off: the workspace still has what they were of. */
+	conversation->hidden = 0;
+	conversation->removed = NULL;
+	r = jpfs_import(conversation);
+	conversation->hidden = hidden;
+	conversation->removed = removed;
+	return r;
+}
+
 /* ---- the first use of a workspace ID ---- */
 
 /* One of a batch: copied, and to be put in place when the batch is synced. */

@@ -560,6 +560,8 @@ void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *s
 /* Give a conversation of the workspace its durable copy: -EBADMSG it is not complete and valid,
  * -EAGAIN somebody else just did. */
 must_check int jpfs_import(struct jpfs_conversation *conversation);
+/* The same with what was removed here and is still in the workspace. */
+must_check int jpfs_import_whole(struct jpfs_conversation *conversation);
 /* On a workspace ID's first use, all of them; otherwise nothing. */
 must_check int jpfs_import_all(struct jpfs_view *view);
 

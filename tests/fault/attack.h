@@ -81,6 +81,9 @@ void attack_durable(struct attack_world *world, uint64_t id);
 void attack_both(struct attack_world *world, const char *name, const char *events);
 /* Open, sync and close without a fault: what both sides are is noted. */
 void attack_settle(struct attack_world *world);
+/* Do something in a view that is neither synced nor closed afterwards: for a process that ends. */
+void attack_in_view(struct attack_world *world,
+		    void (*work)(struct attack_world *world, struct jpfs_view *view));
 /* A time later than all others so far, for put(). */
 time_t attack_later(void);
 

@@ -1,83 +1,7 @@
 /* Writing, attacked at each system call: saving in place and by rename, the first durable copy. */
-#include "tests/fault/attack.h"
+#include "tests/fault/editor.h"
 
 #define ONE_TWO_THREE "[\n" EVENT("one") ",\n" EVENT("two") ",\n" EVENT("three") "\n]\n"
-
-/* ---- what an editor or jp does, without a kernel ---- */
-
-/* A file of a conversation, made if it is not there; a new reference. */
-static int get_entry(struct jpfs_conversation *conversation, const char *path,
-		     struct jpfs_entry **ret)
-{
-	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
-	int r = jpfs_entry_lookup_locked(conversation, path, ret);
-
-	return r == -ENOENT ? jpfs_entry_create_locked(conversation, path, 0644, ret) : r;
-}
-
-enum how { CLOSED, SYNCED };
-
-/* Truncate, write, close. What fails is what the program would be told. */
-static int save(struct attack_world *world, struct jpfs_conversation *conversation,
-		const char *path, const char *text, enum how how)
-{
-	cleanup_object struct jpfs_object *object = NULL;
-	struct jpfs_entry *entry;
-	int r = get_entry(conversation, path, &entry);
-	ssize_t n;
-
-	if (r < 0)
-		return r;
-	object = &entry->object;
-	r = jpfs_entry_open(entry, true);
-	if (r < 0)
-		return r;
-	r = jpfs_entry_truncate(entry, 0);
-	n = r < 0 ? r : jpfs_entry_write(entry, text, strlen(text), 0);
-	r = n < 0 ? (int)n : 0;
-	if (r == 0 && how == SYNCED) {
-		r = jpfs_entry_fsync(entry);
-		if (r == 0)
-			attack_promise(world, text);
-	}
-	jpfs_entry_flush(entry);
-	jpfs_entry_release(entry, true);
-	return r;
-}
-
-static int save_in_view(struct attack_world *world, struct jpfs_view *view, const char *path,
-			const char *text, enum how how)
-{
-	struct jpfs_conversation *conversation = jpfs_view_find(view, ID);
-	int r;
-
-	if (conversation == NULL)
-		return -ENOENT;
-	r = save(world, conversation, path, text, how);
-	jpfs_object_unref(&conversation->object);
-	return r;
-}
-
-/* As jp and most editors: beside it, and renamed over it. */
-static int save_beside(struct attack_world *world, struct jpfs_view *view, const char *path,
-		       const char *text, enum how how)
-{
-	struct jpfs_conversation *conversation = jpfs_view_find(view, ID);
-	char beside[64];
-	int r;
-
-	if (conversation == NULL)
-		return -ENOENT;
-	(void)snprintf(beside, sizeof(beside), "%s.tmp", path);
-	r = save(world, conversation, beside, text, how);
-	if (r == 0) {
-		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
-
-		r = jpfs_entry_rename_locked(conversation, beside, path, 0);
-	}
-	jpfs_object_unref(&conversation->object);
-	return r;
-}
 
 /* ---- a conversation that is on both sides ---- */
 
@@ -95,7 +19,7 @@ static void prepare_synced_turn(struct attack_world *world)
 
 static int write_turn(struct attack_world *world, struct jpfs_view *view)
 {
-	return save_in_view(world, view, "events.json", ONE_TWO_THREE, SYNCED);
+	return editor_save(world, view, ID, "events.json", ONE_TWO_THREE, EDITOR_SYNCS);
 }
 
 static void end_with_turn(const struct attack_world *world)
@@ -114,7 +38,7 @@ static void a_turn_that_is_synced(void)
 
 static int write_other(struct attack_world *world, struct jpfs_view *view)
 {
-	return save_in_view(world, view, "events.json", ONE_OTHER, CLOSED);
+	return editor_save(world, view, ID, "events.json", ONE_OTHER, EDITOR_CLOSES);
 }
 
 static void end_with_other(const struct attack_world *world)
@@ -139,7 +63,7 @@ static void prepare_synced_edit(struct attack_world *world)
 
 static int write_other_synced(struct attack_world *world, struct jpfs_view *view)
 {
-	return save_in_view(world, view, "events.json", ONE_OTHER, SYNCED);
+	return editor_save(world, view, ID, "events.json", ONE_OTHER, EDITOR_SYNCS);
 }
 
 static void an_edit_that_is_synced(void)
@@ -152,9 +76,10 @@ static void an_edit_that_is_synced(void)
 
 static int write_as_jp(struct attack_world *world, struct jpfs_view *view)
 {
-	int r = save_beside(world, view, "metadata.json", META_NEW, CLOSED);
+	int r = editor_save_beside(world, view, ID, "metadata.json", META_NEW, EDITOR_CLOSES);
 
-	return r < 0 ? r : save_beside(world, view, "events.json", ONE_OTHER, CLOSED);
+	return r < 0 ? r
+		     : editor_save_beside(world, view, ID, "events.json", ONE_OTHER, EDITOR_CLOSES);
 }
 
 static void a_save_of_jp(void)
@@ -167,7 +92,7 @@ static void a_save_of_jp(void)
 
 static int write_half(struct attack_world *world, struct jpfs_view *view)
 {
-	return save_in_view(world, view, "events.json", "[ half an edit", CLOSED);
+	return editor_save(world, view, ID, "events.json", "[ half an edit", EDITOR_CLOSES);
 }
 
 static void end_with_half(const struct attack_world *world)
@@ -186,9 +111,10 @@ static void a_draft_that_jp_would_reject(void)
 
 static int write_notes(struct attack_world *world, struct jpfs_view *view)
 {
-	int r = save_in_view(world, view, "notes.txt", "a note", SYNCED);
+	int r = editor_save(world, view, ID, "notes.txt", "a note", EDITOR_SYNCS);
 
-	return r < 0 ? r : save_in_view(world, view, "notes.txt", "a better note", CLOSED);
+	return r < 0 ? r
+		     : editor_save(world, view, ID, "notes.txt", "a better note", EDITOR_CLOSES);
 }
 
 static void prepare_notes(struct attack_world *world)
