@@ -324,7 +324,8 @@ static int compare_content(struct jpfs_conversation *conversation, enum jp_manag
 		return 0; /* hidden here */
 	if (durable < 0 || workspace < 0)
 		return durable < 0 ? durable : workspace;
-	r = jpfs_version_is_earlier(conversation, which, workspace, durable);
+	r = facts->has_base ? jpfs_version_went_back(conversation, which, workspace, durable)
+			    : jpfs_version_is_earlier(conversation, which, workspace, durable);
 	facts->workspace.is_earlier = r == 1;
 	if (r == 0) {
 		r = jpfs_version_is_earlier(NULL, which, durable, workspace);

@@ -15,21 +15,6 @@
 
 #include <fcntl.h>
 
-/*
- * Whether it was kept once and has come back since. What was kept after it was last touched says
- * nothing: it has lost here, was kept for that, and whoever was to bring the winner over was stopped.
- */
-static int was_replaced(struct jpfs_conversation *conversation, enum jp_managed managed, int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return jp_history_had(conversation->view->silo->history_fd, conversation->id,
-			      jp_managed_name(managed), fd,
-			      (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec);
-}
-
 int jpfs_version_is_earlier(struct jpfs_conversation *conversation, enum jp_managed managed,
 			    int old_fd, int new_fd)
 {
@@ -42,8 +27,24 @@ int jpfs_version_is_earlier(struct jpfs_conversation *conversation, enum jp_mana
 	if (managed == JP_EVENTS)
 		r = jp_stream_is_earlier(old_fd, new_fd);
 	if (r == 0 && conversation != NULL)
-		r = was_replaced(conversation, managed, old_fd);
+		r = jp_history_has(conversation->view->silo->history_fd, conversation->id,
+				   jp_managed_name(managed), old_fd);
 	return r;
+}
+
+int jpfs_version_went_back(struct jpfs_conversation *conversation, enum jp_managed managed,
+			   int old_fd, int new_fd)
+{
+	int r = jpfs_version_is_earlier(NULL, managed, old_fd, new_fd);
+	struct stat st;
+
+	if (r != 0)
+		return r;
+	if (fstat(old_fd, &st) < 0)
+		return -errno;
+	return jp_history_had(conversation->view->silo->history_fd, conversation->id,
+			      jp_managed_name(managed), old_fd,
+			      (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec);
 }
 
 int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,

@@ -444,6 +444,11 @@ must_check int jpfs_keep_loser_locked(struct jpfs_conversation *conversation,
  * has replaced it once. Same results. */
 must_check int jpfs_version_is_earlier(struct jpfs_conversation *conversation,
 				       enum jp_managed managed, int old_fd, int new_fd);
+/* The same where both were equal once, and the old one may have been put back on purpose. What was
+ * kept only after it was last touched has lost there, and whoever was to bring the other one over was
+ * stopped. */
+must_check int jpfs_version_went_back(struct jpfs_conversation *conversation,
+				      enum jp_managed managed, int old_fd, int new_fd);
 /* Keep a copy of a version, of which `parent` has the name, unless that was done before. */
 must_check int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,
 				 int parent_fd, const char *name);
