@@ -1,6 +1,8 @@
 /* Hashing a file, piece by piece. See content_id.h. */
 #include "core/content_id.h"
 
+#include "core/base/sys.h"
+
 #include <xxhash.h>
 
 #define PIECE_BYTES (256 * 1024)
@@ -20,7 +22,7 @@ int jp_content_id_of_file(int fd, struct jp_content_id *ret)
 	if (state == NULL || piece == NULL || XXH3_128bits_reset(state) == XXH_ERROR)
 		return -ENOMEM;
 	for (;;) {
-		ssize_t n = pread(fd, piece, PIECE_BYTES, (off_t)size);
+		ssize_t n = jp_sys->pread(fd, piece, PIECE_BYTES, (off_t)size);
 
 		if (n < 0 && errno == EINTR)
 			continue;

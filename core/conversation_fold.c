@@ -121,7 +121,7 @@ static int find_newest(int fd, int64_t *ret_ns)
 		struct dirent *entry;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return -errno;
 		if (!jp_is_single_name(entry->d_name) ||

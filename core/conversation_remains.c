@@ -178,7 +178,7 @@ static const char *next_name(DIR *dir)
 	const struct dirent *entry;
 
 	do {
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 	} while (entry != NULL && !jp_is_single_name(entry->d_name));
 	return entry != NULL ? entry->d_name : NULL;
 }

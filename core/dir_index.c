@@ -8,6 +8,7 @@
 #include "core/dir_index.h"
 
 #include "core/base/io.h"
+#include "core/base/sys.h"
 #include "core/conversation_id.h"
 
 #include <fcntl.h>
@@ -79,7 +80,7 @@ static int read_partition(int fd, bool is_archived, struct jp_index_entry **entr
 		uint64_t id;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return errno != 0 ? -errno : 0;
 		if (jp_conversation_id_parse(entry->d_name, &id) < 0 ||

@@ -4,13 +4,13 @@
 #include "core/base/sys.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static int put_by_link(struct jp_staging *staging, uint64_t id, const char *staged_name,
-		       int parent_fd, const char *name, bool must_exist, bool *ret_displaced)
+static int put_by_link(struct jp_staging *staging, uint64_t id, char *staged_name, int parent_fd,
+		       const char *name, bool must_exist, bool *ret_displaced)
 {
 	char old[NAME_MAX + 1];
 
-	/* Until the last step it has two names; then it has the staged one's mark, of another inode. */
 	jp_staging_pin_name(staging, id, name, old);
 	*ret_displaced = jp_sys->linkat(parent_fd, name, staging->fd, old, 0) == 0;
 	if (!*ret_displaced && (errno != ENOENT || must_exist))
@@ -22,13 +22,14 @@ static int put_by_link(struct jp_staging *staging, uint64_t id, const char *stag
 			(void)jp_sys->unlinkat(staging->fd, old, 0); /* it was only a link */
 		return r;
 	}
-	if (*ret_displaced && jp_sys->renameat2(staging->fd, old, staging->fd, staged_name, 0) < 0)
-		return -errno;
+	/* It stays under that name: one more step could fail, with both in their new places. */
+	if (*ret_displaced)
+		memcpy(staged_name, old, strlen(old) + 1);
 	return 0;
 }
 
-int jp_durable_replace(struct jp_staging *staging, uint64_t id, const char *staged_name,
-		       int parent_fd, const char *name)
+int jp_durable_replace(struct jp_staging *staging, uint64_t id, char *staged_name, int parent_fd,
+		       const char *name)
 {
 	bool is_displaced;
 
@@ -39,7 +40,7 @@ int jp_durable_replace(struct jp_staging *staging, uint64_t id, const char *stag
 		       : -errno;
 }
 
-int jp_durable_put(struct jp_staging *staging, uint64_t id, const char *staged_name, int parent_fd,
+int jp_durable_put(struct jp_staging *staging, uint64_t id, char *staged_name, int parent_fd,
 		   const char *name, bool *ret_displaced)
 {
 	/* Between the two calls somebody may make the file, or remove it: then once more. */

@@ -7,6 +7,7 @@
  */
 #include "core/event_diff.h"
 
+#include "core/base/sys.h"
 #include "core/timestamp.h"
 
 #include <inttypes.h>
@@ -38,7 +39,7 @@ static int read_all(int fd, char **ret_text, size_t *ret_size)
 	if (text == NULL)
 		return -ENOMEM;
 	while (got < (size_t)st.st_size) {
-		ssize_t n = pread(fd, text + got, (size_t)st.st_size - got, (off_t)got);
+		ssize_t n = jp_sys->pread(fd, text + got, (size_t)st.st_size - got, (off_t)got);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -6,6 +6,8 @@
  */
 #include "core/event_reader.h"
 
+#include "core/base/sys.h"
+
 #include <string.h>
 
 enum {
@@ -26,7 +28,7 @@ ssize_t jp_read_at(int fd, char *data, size_t size, off_t offset)
 	size_t got = 0;
 
 	while (got < size) {
-		ssize_t n = pread(fd, data + got, size - got, offset + (off_t)got);
+		ssize_t n = jp_sys->pread(fd, data + got, size - got, offset + (off_t)got);
 
 		if (n < 0 && errno == EINTR)
 			continue;

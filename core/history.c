@@ -3,6 +3,7 @@
 
 #include "core/base/io.h"
 #include "core/base/sys.h"
+#include "core/kept.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -70,16 +71,22 @@ int jp_keep_copy(int keep_fd, uint64_t id, int from_dirfd, const char *from_name
 	return put(keep_fd, id, from_dirfd, from_name, as, false);
 }
 
-/* Whether an entry's name is a time and then `as`. */
-static bool is_named_as(const char *name, const char *as)
+/* Whether an entry's name is an earlier time and then `as`. */
+static bool is_named_as(const char *name, const char *as, int64_t before_ns)
 {
-	const char *dot = strchr(name, '.');
+	const char *file;
+	int64_t kept_ns;
 
-	dot = dot != NULL ? strchr(dot + 1, '.') : NULL; /* the seconds' fraction has one, too */
-	return dot != NULL && strcmp(dot + 1, as) == 0;
+	return jp_kept_parse(name, &kept_ns, &file) == 0 && kept_ns < before_ns &&
+	       strcmp(file, as) == 0;
 }
 
 int jp_history_has(int keep_fd, uint64_t id, const char *as, int fd)
+{
+	return jp_history_had(keep_fd, id, as, fd, INT64_MAX);
+}
+
+int jp_history_had(int keep_fd, uint64_t id, const char *as, int fd, int64_t before_ns)
 {
 	cleanup_closedir DIR *dir = NULL;
 	struct stat wanted, st;
@@ -103,10 +110,10 @@ int jp_history_has(int keep_fd, uint64_t id, const char *as, int fd)
 		int r;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return -errno;
-		if (!is_named_as(entry->d_name, as) ||
+		if (!is_named_as(entry->d_name, as, before_ns) ||
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    st.st_size != wanted.st_size)
 			continue;

@@ -32,6 +32,9 @@ must_check int jp_keep_move(int keep_fd, uint64_t id, int from_dirfd, const char
  */
 must_check int jp_history_has(int keep_fd, uint64_t id, const char *as, int fd);
 
+/* The same of what was there before a time. */
+must_check int jp_history_had(int keep_fd, uint64_t id, const char *as, int fd, int64_t before_ns);
+
 /* Put a copy of a file or directory there, and leave the original where it is. */
 must_check int jp_keep_copy(int keep_fd, uint64_t id, int from_dirfd, const char *from_name,
 			    const char *as);

@@ -2,6 +2,7 @@
 #include "core/kept.h"
 
 #include "core/base/io.h"
+#include "core/base/sys.h"
 #include "core/conversation_id.h"
 #include "core/dir_index.h"
 
@@ -220,7 +221,7 @@ static uint64_t measure(int dirfd_, const char *name, unsigned depth)
 		jp_closep(&fd);
 		return 0;
 	}
-	while ((entry = readdir(dir)) != NULL) {
+	while ((entry = jp_sys->readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
@@ -282,7 +283,7 @@ static int read_place(int keep_fd, uint64_t id, bool is_trash, struct list *list
 		struct jp_kept kept;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return -errno;
 		/* Others put things there and prune them at any time. */
@@ -306,7 +307,7 @@ int jp_kept_find_shown(int history_fd, uint64_t id, const char *shown_name, char
 		const struct dirent *entry;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return errno != 0 ? -errno : -ENOENT;
 		if (jp_kept_shown_name(entry->d_name, name) < 0 || strcmp(name, shown_name) != 0)
@@ -327,7 +328,7 @@ static int read_places(int keep_fd, bool is_trash, struct list *list)
 		uint64_t id;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return -errno;
 		if (strcmp(entry->d_name, "0") == 0)

@@ -28,7 +28,8 @@ struct recovery {
 struct leftover {
 	char *name;
 	struct jp_staged staged;
-	bool is_ours; /* its name is one that we give */
+	bool is_ours;    /* its name is one that we give */
+	bool is_put_off; /* its conversation may still be made, another time */
 };
 
 struct leftovers {
@@ -70,7 +71,7 @@ static int list(int fd, struct leftovers *ret)
 		const struct dirent *entry;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL && errno != 0)
 			return -errno;
 		if (entry == NULL)
@@ -132,13 +133,20 @@ static int compare(enum jp_managed managed, int fd, int durable_fd, struct jp_re
 	facts->is_newer = jp_mtime_ns(&st) > jp_mtime_ns(&durable);
 	if (managed == JP_UNMANAGED || facts->is_same)
 		return 0;
-	facts->is_durable_valid = jp_validity_of_file(managed, durable_fd) == 1;
-	facts->is_contained = jp_version_is_contained(managed, fd, durable_fd) == 1;
-	facts->contains = jp_version_is_contained(managed, durable_fd, fd) == 1;
-	return 0;
+	r = jp_validity_of_file(managed, durable_fd);
+	facts->is_durable_valid = r == 1;
+	if (r >= 0)
+		r = jp_version_is_contained(managed, fd, durable_fd);
+	facts->is_contained = r == 1;
+	if (r >= 0)
+		r = jp_version_is_contained(managed, durable_fd, fd);
+	facts->contains = r == 1;
+	return r < 0 ? r : 0;
 }
 
-static int keep(struct recovery *recovery, const struct leftover *item, int fd, bool in_history)
+/* `name` is the one that it has in staging by now. */
+static int keep_named(struct recovery *recovery, const struct leftover *item, const char *name,
+		      int fd, bool in_history)
 {
 	const struct jp_silo *silo = recovery->silo;
 	uint64_t id = item->staged.id;
@@ -147,12 +155,17 @@ static int keep(struct recovery *recovery, const struct leftover *item, int fd, 
 	if (in_history)
 		r = jp_history_has(silo->history_fd, id, item->staged.path, fd);
 	if (r == 1)
-		return jp_sys->unlinkat(recovery->staging.fd, item->name, 0) < 0 ? -errno : 0;
+		return jp_sys->unlinkat(recovery->staging.fd, name, 0) < 0 ? -errno : 0;
 	if (r == 0 && jp_sys->fsync(fd) < 0)
 		r = -errno;
 	return r < 0 ? r
 		     : jp_keep_move(in_history ? silo->history_fd : silo->trash_fd, id,
-				    recovery->staging.fd, item->name, item->staged.path);
+				    recovery->staging.fd, name, item->staged.path);
+}
+
+static int keep(struct recovery *recovery, const struct leftover *item, int fd, bool in_history)
+{
+	return keep_named(recovery, item, item->name, fd, in_history);
 }
 
 static int take(struct recovery *recovery, const struct leftover *item, int fd, int parent_fd,
@@ -160,24 +173,33 @@ static int take(struct recovery *recovery, const struct leftover *item, int fd, 
 {
 	enum jp_managed managed = jp_managed_from_name(item->staged.path);
 	cleanup_close int displaced_fd = -EBADF;
+	char displaced[NAME_MAX + 1];
 	bool is_displaced = false;
 	int r = jp_sys->fsync(fd) < 0 ? -errno : 0;
 
+	(void)snprintf(displaced, sizeof(displaced), "%s", item->name);
 	if (r == 0)
-		r = jp_durable_put(&recovery->staging, item->staged.id, item->name, parent_fd, name,
+		r = jp_durable_put(&recovery->staging, item->staged.id, displaced, parent_fd, name,
 				   &is_displaced);
 	if (r == 0 && jp_sys->fsync(parent_fd) < 0)
 		r = -errno;
 	if (r < 0 || !is_displaced)
 		return r;
 	if (managed != JP_UNMANAGED) {
-		displaced_fd = jp_open_regular(recovery->staging.fd, item->name, O_RDONLY);
+		displaced_fd = jp_open_regular(recovery->staging.fd, displaced, O_RDONLY);
 		if (displaced_fd < 0)
 			return displaced_fd;
 		if (jp_version_is_contained(managed, displaced_fd, fd) != 1)
-			return keep(recovery, item, displaced_fd, true);
+			return keep_named(recovery, item, displaced, displaced_fd, true);
 	}
-	return jp_sys->unlinkat(recovery->staging.fd, item->name, 0) < 0 ? -errno : 0;
+	return jp_sys->unlinkat(recovery->staging.fd, displaced, 0) < 0 ? -errno : 0;
+}
+
+/* Whether opening failed for another reason than what is, or is not, there. */
+static bool is_trouble(int r)
+{
+	return r < 0 && r != -ENOENT && r != -ENOTDIR && r != -ELOOP && r != -EISDIR &&
+	       r != -EINVAL;
 }
 
 static int recover_file(struct recovery *recovery, const struct leftover *item)
@@ -202,8 +224,11 @@ static int recover_file(struct recovery *recovery, const struct leftover *item)
 	facts.is_marked_file = (uint64_t)st.st_ino == staged->ino;
 	facts.is_marked_size = (uint64_t)st.st_size == staged->size;
 	facts.is_empty = st.st_size == 0;
-	if (facts.is_managed)
-		facts.is_valid = jp_validity_of_file(managed, fd) == 1;
+	/* What cannot be read is not invalid: it stays until it can be. */
+	r = facts.is_managed ? jp_validity_of_file(managed, fd) : 0;
+	if (r < 0)
+		return r;
+	facts.is_valid = r == 1;
 	parent = open_durable_parent(recovery, staged->id, staged->path, &name,
 				     &facts.has_conversation);
 	if (parent >= 0)
@@ -211,6 +236,8 @@ static int recover_file(struct recovery *recovery, const struct leftover *item)
 	r = durable >= 0 ? compare(managed, fd, durable, &facts) : 0;
 	if (r < 0)
 		return r;
+	if (is_trouble(parent) || (parent >= 0 && is_trouble(durable)))
+		return parent < 0 ? parent : durable;
 	switch (jp_recover_decide(&facts)) {
 	case JP_RECOVER_DROP:
 		return jp_sys->unlinkat(recovery->staging.fd, item->name, 0) < 0 ? -errno : 0;
@@ -259,12 +286,15 @@ static int add_to_copy(struct recovery *recovery, const struct leftover *item,
 {
 	cleanup_close int fd = jp_open_regular(recovery->staging.fd, item->name, O_RDONLY);
 	struct stat st;
+	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fd < 0 ? fd : -errno;
-	if ((uint64_t)st.st_ino != item->staged.ino || (uint64_t)st.st_size != item->staged.size ||
-	    jp_validity_of_file(which, fd) != 1)
+	if ((uint64_t)st.st_ino != item->staged.ino || (uint64_t)st.st_size != item->staged.size)
 		return 0;
+	r = jp_validity_of_file(which, fd);
+	if (r != 1)
+		return r;
 	if (jp_sys->fsync(fd) < 0 || jp_sys->linkat(recovery->staging.fd, item->name, copy_fd,
 						    jp_managed_name(which), 0) < 0)
 		return -errno;
@@ -343,15 +373,20 @@ static void recover_directory(struct recovery *recovery)
 		atomic_store(&recovery->staging.next_number,
 			     all.items[all.count - 1].staged.number + 1);
 	for (size_t i = 0; i < all.count && r == 0; i++) {
+		int made = 0;
+
 		if (all.items[i].is_ours && all.items[i].staged.state != JP_STAGED_OPEN)
-			note_failure(recovery,
-				     make_conversation(recovery, &all, all.items[i].staged.id));
+			made = make_conversation(recovery, &all, all.items[i].staged.id);
+		note_failure(recovery, made);
+		for (size_t j = 0; j < all.count && made < 0; j++)
+			all.items[j].is_put_off = all.items[j].is_put_off ||
+						  all.items[j].staged.id == all.items[i].staged.id;
 	}
 	for (size_t i = 0; i < all.count && r == 0; i++) {
 		const struct leftover *item = &all.items[i];
 		struct stat st;
 
-		if (!item->is_ours ||
+		if (!item->is_ours || item->is_put_off ||
 		    fstatat(recovery->staging.fd, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		/* A directory is assembled there out of what is elsewhere as well. */

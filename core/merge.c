@@ -183,7 +183,7 @@ static int merge_contents(const struct jp_merge *merge, int from_fd, int to_fd, 
 		int r = 0;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL) {
 			if (errno != 0)
 				return jp_merge_fail(merge->failure, -errno, as);

@@ -1,6 +1,7 @@
 /* Comparing versions of metadata.json. See metadata.h. */
 #include "core/metadata.h"
 
+#include "core/base/sys.h"
 #include "core/timestamp.h"
 
 #include <jansson.h>
@@ -20,7 +21,7 @@ static int read_activation(int fd, int64_t *ret_ns)
 	if (text == NULL)
 		return -ENOMEM;
 	while (size < METADATA_BYTES_MAX) {
-		ssize_t n = pread(fd, text + size, METADATA_BYTES_MAX - size, (off_t)size);
+		ssize_t n = jp_sys->pread(fd, text + size, METADATA_BYTES_MAX - size, (off_t)size);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -6,8 +6,11 @@ static enum jp_recovery decide_replaced(const struct jp_recover_facts *facts)
 {
 	if (facts->is_managed)
 		return facts->is_contained ? JP_RECOVER_DROP : JP_RECOVER_KEEP;
-	/* Of other files nothing is kept when they are written over. */
-	return facts->has_durable ? JP_RECOVER_DROP : JP_RECOVER_TRASH;
+	/* Of other files nothing is kept when they are written over through a mount. But what the
+	 * workspace's copy took the place of, nobody here has seen. */
+	return facts->has_durable && facts->state != JP_STAGED_COPY && facts->state != JP_STAGED_PIN
+		       ? JP_RECOVER_DROP
+		       : JP_RECOVER_TRASH;
 }
 
 static enum jp_recovery decide_managed(const struct jp_recover_facts *facts)

@@ -152,7 +152,7 @@ static int last_modified(int silos_fd, const char *name, int64_t *ret_ns)
 	r = open_listing(silos_fd, name, &dir);
 	if (r < 0)
 		return r == -EACCES ? 0 : r; /* jp cannot read its entries either */
-	while (errno = 0, (entry = readdir(dir)) != NULL) {
+	while (errno = 0, (entry = jp_sys->readdir(dir)) != NULL) {
 		if (!jp_is_single_name(entry->d_name) || strcmp(entry->d_name, "storage") == 0)
 			continue;
 		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -197,7 +197,7 @@ static int choose(int silos_fd, const char *id, const char *preferred, char *ret
 
 	if (r < 0)
 		return r;
-	while (errno = 0, (entry = readdir(dir)) != NULL) {
+	while (errno = 0, (entry = jp_sys->readdir(dir)) != NULL) {
 		int64_t modified = 0;
 		struct stat st;
 
@@ -251,16 +251,47 @@ static int lock_silos(int silos_fd)
 	return TAKE_FD(lock);
 }
 
-/* Make the silo, unless somebody has done so meanwhile. */
-static int make_silo(int silos_fd, const char *preferred, char *ret_name, bool *ret_was_made)
+/* A new silo under a name that nobody looks for: marked, so that whoever comes next knows that what
+ * is to be done on an ID's very first use is not done yet. */
+static int assemble_silo(int silos_fd, const char *beside)
 {
-	int r = make_private_dir(silos_fd, preferred);
+	cleanup_close int silo = -EBADF, own = -EBADF;
+	int r = jp_remove_tree(silos_fd, beside); /* somebody died at it */
 
-	if (r < 0 && r != -EEXIST) /* jp takes no lock */
+	if (r == 0)
+		r = make_private_dir(silos_fd, beside);
+	if (r < 0)
+		return r;
+	silo = jp_open_beneath(silos_fd, beside, O_RDONLY | O_DIRECTORY, 0);
+	if (silo < 0)
+		return silo;
+	r = make_private_dir(silo, "jpfs");
+	if (r < 0)
+		return r;
+	own = jp_open_beneath(silo, "jpfs", O_RDONLY | O_DIRECTORY, 0);
+	if (own < 0)
+		return own;
+	return jp_replace_file(own, JP_SILO_FIRST_USE, "", 0, 0600);
+}
+
+/* Make the silo, unless somebody has done so meanwhile. */
+static int make_silo(int silos_fd, const char *id, const char *preferred, char *ret_name,
+		     bool *ret_was_made)
+{
+	char beside[32];
+	int r;
+
+	(void)snprintf(beside, sizeof(beside), ".%s.new", id);
+	r = assemble_silo(silos_fd, beside);
+	if (r == 0)
+		r = jp_rename_noreplace(silos_fd, beside, silos_fd, preferred);
+	if (r < 0)
+		jp_ignore(jp_remove_tree(silos_fd, beside)); /* nothing is in it yet */
+	if (r < 0 && r != -EEXIST)                           /* jp takes no lock */
 		return r;
 	(void)snprintf(ret_name, NAME_MAX + 1, "%s", preferred);
 	*ret_was_made = r == 0;
-	return 0;
+	return jp_sys->fsync(silos_fd) < 0 ? -errno : 0;
 }
 
 /*
@@ -410,7 +441,7 @@ int jp_silo_open(const char *user_data, const char *id, const char *slug, bool m
 		if (r == -ENOENT && !make)
 			return refuse_missing(error, silos_path, id);
 		if (r == -ENOENT)
-			r = make_silo(silos_fd, preferred, name, &was_made);
+			r = make_silo(silos_fd, id, preferred, name, &was_made);
 		if (r < 0)
 			return refuse(error, r, silos_path, "cannot be searched or added to");
 		r = open_silo(silos_fd, silos_path, name, make, &silo, error);
@@ -419,13 +450,6 @@ int jp_silo_open(const char *user_data, const char *id, const char *slug, bool m
 	}
 	if (r < 0)
 		return r;
-	/* Now and not when it is imported from: whatever comes between, a link in the workspace or a
-	 * crash, the next use goes on as the first. */
-	if (was_made) {
-		r = jp_replace_file(silo.own_fd, JP_SILO_IMPORT_MARKER, "", 0, 0600);
-		if (r < 0)
-			return refuse(error, r, silo.path, "cannot be written");
-	}
 	silo.was_made = was_made;
 	*ret_silo = silo;
 	silo = (struct jp_silo){0}; /* the caller has it now */

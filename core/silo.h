@@ -17,9 +17,9 @@
 
 #include <stdbool.h>
 
-/* In jpfs/ from the making of a silo until the import of its ID's first use is done, so that an
- * import that was cut off, or never began, goes on the next time. */
-#define JP_SILO_IMPORT_MARKER "import-pending"
+/* In jpfs/ of a silo that we made, until what an ID's very first use asks for is done. It comes with
+ * the silo, so that whoever is stopped in between does not leave one that looks used. */
+#define JP_SILO_FIRST_USE "import-pending"
 
 struct jp_silo {
 	char *path;           /* absolute, for messages; owned */

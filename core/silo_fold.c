@@ -149,7 +149,7 @@ static int next_sibling(int silos_fd, const char *id, const struct jp_silo *silo
 	if (fstat(silo->fd, &ours) < 0)
 		return -errno;
 	ret_name[0] = '\0';
-	while (errno = 0, (entry = readdir(dir)) != NULL) {
+	while (errno = 0, (entry = jp_sys->readdir(dir)) != NULL) {
 		if (!jp_silo_has_id(entry->d_name, id) || strcmp(entry->d_name, after) <= 0 ||
 		    (ret_name[0] != '\0' && strcmp(entry->d_name, ret_name) >= 0))
 			continue;

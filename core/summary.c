@@ -11,6 +11,7 @@
 #include "core/summary.h"
 
 #include "core/base/io.h"
+#include "core/base/sys.h"
 #include "core/json_lexer.h"
 #include "core/managed.h"
 
@@ -165,7 +166,7 @@ static int count_events(int fd, struct count *count)
 	if (piece == NULL)
 		return -ENOMEM;
 	for (;;) {
-		ssize_t n = pread(fd, piece, READ_BYTES, offset);
+		ssize_t n = jp_sys->pread(fd, piece, READ_BYTES, offset);
 		int r;
 
 		if (n < 0 && errno == EINTR)
@@ -279,7 +280,7 @@ static int measure(int dirfd, unsigned depth, uint64_t *bytes)
 		struct stat st;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return -errno;
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||

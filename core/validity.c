@@ -8,6 +8,8 @@
  */
 #include "core/validity.h"
 
+#include "core/base/sys.h"
+
 #include <string.h>
 
 enum {
@@ -94,7 +96,7 @@ int jp_validity_of_file(enum jp_managed which, int fd)
 	if (piece == NULL)
 		return -ENOMEM;
 	for (;;) {
-		ssize_t n = pread(fd, piece, READ_BYTES, offset);
+		ssize_t n = jp_sys->pread(fd, piece, READ_BYTES, offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -86,7 +86,7 @@ void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *s
  * way. In pieces for long is another matter, and so is a daemon that ends. */
 static bool is_being_replaced(struct jpfs_conversation *conversation, bool is_forced)
 {
-	if (conversation->vanished_ms == 0 && !jpfs_durable_is_whole_locked(conversation))
+	if (conversation->vanished_ms == 0 && jpfs_durable_is_whole_locked(conversation) == 0)
 		conversation->vanished_ms = jpfs_now_ms();
 	return conversation->vanished_ms != 0 && !is_forced &&
 	       jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;
@@ -206,6 +206,28 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 
 /* ---- into the workspace: drafts, and conversations that are not complete ---- */
 
+/* The workspace may have the only copy of what is about to be written over there: a writer that
+ * found no room left an empty file. Where there is a durable copy, that one stands. */
+static int keep_only_copy(struct jpfs_entry *entry, const struct attempt *attempt, int parent,
+			  const char *name)
+{
+	cleanup_close int old = -EBADF;
+	int r;
+
+	if (attempt->is_durable || entry->managed == JP_UNMANAGED)
+		return 0;
+	old = jp_open_regular(parent, name, O_RDONLY);
+	if (old < 0)
+		return old == -ENOENT ? 0 : old;
+	r = jp_validity_of_file(entry->managed, old);
+	if (r != 1)
+		return r;
+	r = jp_version_is_contained(entry->managed, old, attempt->content->fd);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return jpfs_keep_version(entry->conversation, entry->managed, parent, name);
+}
+
 static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *attempt)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
@@ -241,6 +263,8 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 		jpfs_workspace_path(conversation, entry->path, place);
 		r = parent = jpfs_open_parent(view->workspace_fd, place, &name);
 	}
+	if (r >= 0)
+		r = keep_only_copy(entry, attempt, parent, name);
 	if (r >= 0)
 		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno
 											  : 0;
@@ -376,7 +400,7 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 	r = jpfs_durable_path_locked(conversation, "", place);
 	ret->is_durable = r == 0;
 	/* A directory that jp is just filling is none to commit to. */
-	if (r == 0 && !jpfs_durable_is_whole_locked(conversation)) {
+	if (r == 0 && jpfs_durable_is_whole_locked(conversation) == 0) {
 		if (conversation->vanished_ms == 0)
 			conversation->vanished_ms = jpfs_now_ms();
 		ret->is_waiting = jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;

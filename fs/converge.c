@@ -224,26 +224,33 @@ static int judge_absence(struct jpfs_conversation *conversation, const struct jp
 	return r < 0 ? r : 0;
 }
 
-static bool is_valid_side(struct jpfs_conversation *conversation, const struct pair *pairs,
-			  size_t count, bool durable)
+/* What cannot be read is not invalid: nobody knows, and nothing is decided. */
+static int is_valid_side(struct jpfs_conversation *conversation, const struct pair *pairs,
+			 size_t count, bool durable, bool *ret_is_valid)
 {
+	*ret_is_valid = false;
 	for (size_t i = 0; i < count; i++) {
 		cleanup_close int fd = -EBADF;
+		int r;
 
 		if (!durable && pairs[i].is_removed)
 			continue;
 		if (!(durable ? pairs[i].is_durable : pairs[i].is_workspace)) {
 			if (pairs[i].which != JP_BASE_CONFIG)
-				return false;
+				return 0;
 			continue;
 		}
 		fd = jpfs_open_side_locked(conversation, durable, jp_managed_name(pairs[i].which));
-		if (fd < 0 || jp_validity_of_file(pairs[i].which, fd) != 1)
-			return false;
+		r = fd < 0 ? fd : jp_validity_of_file(pairs[i].which, fd);
+		if (r != 1)
+			return r;
 	}
-	return true;
+	*ret_is_valid = true;
+	return 0;
 }
 
+/* A file that is in step, time and all, tells nothing about who was last: it may be what an earlier
+ * try, stopped half way, has brought over already. */
 static int64_t newest(const struct pair *pairs, size_t count, bool durable)
 {
 	int64_t result = INT64_MIN;
@@ -251,6 +258,9 @@ static int64_t newest(const struct pair *pairs, size_t count, bool durable)
 	for (size_t i = 0; i < count; i++) {
 		const struct stat *st = durable ? &pairs[i].durable : &pairs[i].workspace;
 
+		if (pairs[i].is_same &&
+		    jp_mtime_ns(&pairs[i].durable) == jp_mtime_ns(&pairs[i].workspace))
+			continue;
 		if ((durable ? pairs[i].is_durable : pairs[i].is_workspace) &&
 		    jp_mtime_ns(st) > result)
 			result = jp_mtime_ns(st);
@@ -373,7 +383,8 @@ static int compare_content(struct jpfs_conversation *conversation, enum jp_manag
 		return 0; /* hidden here */
 	if (durable < 0 || workspace < 0)
 		return durable < 0 ? durable : workspace;
-	r = jpfs_version_is_earlier(conversation, which, workspace, durable);
+	r = facts->has_base ? jpfs_version_went_back(conversation, which, workspace, durable)
+			    : jpfs_version_is_earlier(conversation, which, workspace, durable);
 	facts->workspace.is_earlier = r == 1;
 	if (r == 0) {
 		r = jpfs_version_is_earlier(NULL, which, durable, workspace);
@@ -405,18 +416,23 @@ static int gather_unit(struct jpfs_conversation *conversation, const struct jp_b
 		facts->is_same = facts->is_same && pairs[i].is_same;
 		facts->durable.is_there = facts->durable.is_there || pairs[i].is_durable;
 		facts->workspace.is_there = facts->workspace.is_there || pairs[i].is_workspace;
+		/* What is the same on both sides was changed by neither: a try that was stopped half way
+		 * is decided as it was begun. */
 		facts->durable.is_base =
-			facts->durable.is_base && (pairs[i].durable_is_base || pairs[i].is_removed);
+			facts->durable.is_base && (pairs[i].durable_is_base || pairs[i].is_same);
 		facts->workspace.is_draft =
 			facts->workspace.is_draft &&
 			(pairs[i].is_same || pairs[i].is_draft || pairs[i].is_left_out);
 		facts->workspace.is_base = facts->workspace.is_base &&
-					   (pairs[i].workspace_is_base || pairs[i].is_removed);
+					   (pairs[i].workspace_is_base || pairs[i].is_same);
 	}
 	if (facts->is_same)
 		return 0;
-	facts->durable.is_valid = is_valid_side(conversation, pairs, count, true);
-	facts->workspace.is_valid = is_valid_side(conversation, pairs, count, false);
+	r = is_valid_side(conversation, pairs, count, true, &facts->durable.is_valid);
+	if (r == 0)
+		r = is_valid_side(conversation, pairs, count, false, &facts->workspace.is_valid);
+	if (r < 0)
+		return r;
 	facts->durable.mtime_ns = newest(pairs, count, true);
 	facts->workspace.mtime_ns = newest(pairs, count, false);
 	if (facts->workspace.is_draft)
@@ -614,8 +630,9 @@ static int converge_units(struct jpfs_conversation *conversation, bool is_dry,
 		return r;
 	/* jp may be in the middle of making it. Until it is whole the workspace's files are shown; if
 	 * it stays in pieces, project.c asks for the repair. */
-	if (!conversation->may_repair && !jpfs_durable_is_whole_locked(conversation))
-		return -EAGAIN;
+	r = conversation->may_repair ? 1 : jpfs_durable_is_whole_locked(conversation);
+	if (r != 1)
+		return r < 0 ? r : -EAGAIN;
 	ret->is_archived = ret->is_archived || conversation->is_archived;
 	(void)jpfs_base_known(conversation, &base);
 	r = converge_unit(conversation, &base, STREAM_UNIT, 2, ret, is_dry);

@@ -229,16 +229,18 @@ static bool is_required(struct jpfs_conversation *conversation, enum jp_managed 
 	return jpfs_stat_beneath(conversation->view->workspace_fd, path, &st) == 0;
 }
 
-bool jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation)
+int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation)
 {
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		struct stat st;
+		int r = stat_durable(conversation, (enum jp_managed)i, &st);
 
-		if (stat_durable(conversation, (enum jp_managed)i, &st) < 0 &&
-		    is_required(conversation, (enum jp_managed)i))
-			return false;
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r < 0 && is_required(conversation, (enum jp_managed)i))
+			return 0;
 	}
-	return true;
+	return 1;
 }
 
 /* Accept all of the durable copy, or nothing of it. */
@@ -397,7 +399,7 @@ int jpfs_conversation_list_workspace_locked(struct jpfs_conversation *conversati
 		int r;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return errno != 0 ? -errno : 0;
 		if (!jp_is_single_name(entry->d_name))

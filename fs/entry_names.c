@@ -70,7 +70,7 @@ static bool is_all_there_is(struct jpfs_conversation *conversation, const char *
 	char place[JPFS_PATH_BYTES];
 
 	return !jp_name_is_temporary(path) &&
-	       jpfs_durable_path_locked(conversation, "", place) == -ENOENT;
+	       jpfs_durable_path_locked(conversation, "", place) != 0; /* or nobody can tell */
 }
 
 /* A program's temporary file that was synced or stayed for long is stored like any other; when it

@@ -325,7 +325,7 @@ int jpfs_entry_allocate(struct jpfs_entry *entry, int mode, off_t offset, off_t 
 	cleanup_content struct jpfs_content *content = NULL;
 	int r = begin_change(entry, true, &content);
 
-	if (r == 0 && fallocate(content->fd, mode, offset, size) < 0)
+	if (r == 0 && jp_sys->fallocate(content->fd, mode, offset, size) < 0)
 		r = -errno;
 	if (entry->writers == 0)
 		jpfs_entry_ended_locked(entry);
@@ -343,10 +343,14 @@ int jpfs_entry_fsync(struct jpfs_entry *entry)
 	entry->was_synced = true;
 	r = jpfs_entry_content_locked(entry, &content);
 	pthread_mutex_unlock(&entry->conversation->lock);
-	if (is_dirty)
-		return jpfs_commit_entry(entry, true);
-	if (r == 0 && jp_sys->fsync(content->fd) < 0)
-		r = -errno;
+	if (!is_dirty)
+		return r == 0 && jp_sys->fsync(content->fd) < 0 ? -errno : r;
+	r = jpfs_commit_entry(entry, true);
+	/* Synced where it is: should this process end, it was promised to last. */
+	pthread_mutex_lock(&entry->conversation->lock);
+	if (r == 0 && entry->home == JPFS_STAGED && entry->was_synced && entry->ended_ms == 0)
+		mark_staged(entry, false);
+	pthread_mutex_unlock(&entry->conversation->lock);
 	return r;
 }
 

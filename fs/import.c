@@ -21,28 +21,38 @@
 /* Conversations that are copied before they are synced together. */
 #define IMPORT_BATCH 256
 
-static bool is_valid_here(struct jpfs_conversation *conversation, enum jp_managed which)
+/* Whether its bytes are a version: its writers have closed it, or have synced it, and then it is
+ * copied before somebody writes on. */
+static bool is_version(const struct jpfs_entry *entry)
+{
+	return !entry->is_dirty || entry->ended_ms != 0 || entry->was_synced;
+}
+
+/* 1, 0; -errno: nobody can tell, and it may be valid. */
+static int is_valid_here(struct jpfs_conversation *conversation, enum jp_managed which)
 {
 	cleanup_object struct jpfs_object *object = NULL;
 	cleanup_content struct jpfs_content *content = NULL;
 	struct jpfs_entry *entry;
+	int r = jpfs_entry_lookup_locked(conversation, jp_managed_name(which), &entry);
 
-	if (jpfs_entry_lookup_locked(conversation, jp_managed_name(which), &entry) < 0)
-		return which == JP_BASE_CONFIG;
+	if (r < 0)
+		return r == -ENOENT ? which == JP_BASE_CONFIG : r;
 	object = &entry->object;
-	if (entry->is_dirty && entry->ended_ms == 0)
-		return false;
-	return S_ISREG(entry->type) && jpfs_entry_content_locked(entry, &content) == 0 &&
-	       jp_validity_of_file(which, content->fd) == 1;
+	if (!is_version(entry) || !S_ISREG(entry->type))
+		return 0;
+	r = jpfs_entry_content_locked(entry, &content);
+	return r < 0 ? r : jp_validity_of_file(which, content->fd);
 }
 
-static bool is_ready_for_import(struct jpfs_conversation *conversation)
+/* 1, 0, -errno. */
+static int is_ready_for_import(struct jpfs_conversation *conversation)
 {
-	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		if (!is_valid_here(conversation, (enum jp_managed)i))
-			return false;
-	}
-	return true;
+	int r = 1;
+
+	for (int i = 0; i < JP_MANAGED_COUNT && r == 1; i++)
+		r = is_valid_here(conversation, (enum jp_managed)i);
+	return r;
 }
 
 /* Put what is staged over the copy of what the workspace has. */
@@ -57,7 +67,7 @@ static int add_staged(struct jpfs_conversation *conversation, int copy_fd, bool 
 		const char *name;
 		int r;
 
-		if (!entry->is_linked || entry->ended_ms == 0 || entry->home != JPFS_STAGED ||
+		if (!entry->is_linked || !is_version(entry) || entry->home != JPFS_STAGED ||
 		    jp_name_is_managed_temporary(entry->path))
 			continue;
 		if (entry->is_shared) {
@@ -192,7 +202,7 @@ static int follow_import(struct jpfs_conversation *conversation)
 		next = entry->next;
 		if (!entry->is_linked || !S_ISREG(entry->type) ||
 		    (entry->home != JPFS_WORKSPACE && entry->home != JPFS_STAGED) ||
-		    (entry->home == JPFS_STAGED && entry->ended_ms == 0) ||
+		    (entry->home == JPFS_STAGED && !is_version(entry)) ||
 		    !jpfs_object_try_ref(&entry->object))
 			continue;
 		object = &entry->object;
@@ -236,14 +246,16 @@ static int finish_import(struct jpfs_conversation *conversation, const char *cop
 static int check_import(struct jpfs_conversation *conversation)
 {
 	char place[JPFS_PATH_BYTES];
+	int r = jpfs_durable_path_locked(conversation, "", place);
 
-	if (jpfs_durable_path_locked(conversation, "", place) == 0)
-		return -EALREADY;
+	if (r != -ENOENT)
+		return r == 0 ? -EALREADY : r;
 	/* It had one a moment ago, and whoever took it away may be about to bring it back. */
 	if (conversation->vanished_ms != 0 &&
 	    jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS)
 		return -EAGAIN;
-	return conversation->in_view && is_ready_for_import(conversation) ? 0 : -EBADMSG;
+	r = conversation->in_view ? is_ready_for_import(conversation) : 0;
+	return r == 1 ? 0 : r < 0 ? r : -EBADMSG;
 }
 
 int jpfs_import(struct jpfs_conversation *conversation)
@@ -262,6 +274,22 @@ int jpfs_import(struct jpfs_conversation *conversation)
 		return r;
 	}
 	return finish_import(conversation, copy_name, true);
+}
+
+int jpfs_import_whole(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_note *removed = conversation->removed;
+	unsigned hidden = conversation->hidden;
+	int r;
+
+	/* The removals were put off: the workspace still has what they were of. */
+	conversation->hidden = 0;
+	conversation->removed = NULL;
+	r = jpfs_import(conversation);
+	conversation->hidden = hidden;
+	conversation->removed = removed;
+	return r;
 }
 
 /* ---- the first use of a workspace ID ---- */
@@ -323,7 +351,7 @@ static int import_batch(struct jpfs_view *view, struct candidate *batch, size_t 
 
 		failure = failure == 0 ? r : failure;
 	}
-	if (failure == 0 && syncfs(view->staging.fd) < 0)
+	if (failure == 0 && jp_sys->syncfs(view->staging.fd) < 0)
 		failure = -errno;
 	for (size_t i = 0; i < count; i++) {
 		int r = 0;
@@ -359,7 +387,7 @@ int jpfs_import_all(struct jpfs_view *view)
 		failure = failure == 0 ? r : failure;
 		used = 0;
 	}
-	if (syncfs(view->staging.fd) < 0 && failure == 0)
+	if (jp_sys->syncfs(view->staging.fd) < 0 && failure == 0)
 		failure = -errno;
 	for (size_t i = 0; i < count; i++)
 		jpfs_object_unref(&all[i]->object);
@@ -373,7 +401,7 @@ int jpfs_import_all(struct jpfs_view *view)
 		return failure;
 	}
 	view->import_all = false;
-	return jp_sys->unlinkat(view->silo->own_fd, JP_SILO_IMPORT_MARKER, 0) < 0 && errno != ENOENT
+	return jp_sys->unlinkat(view->silo->own_fd, JP_SILO_FIRST_USE, 0) < 0 && errno != ENOENT
 		       ? -errno
 		       : 0;
 }

@@ -1,6 +1,7 @@
 /* The engine on one thread, between taking the lock and giving it back. See offline.h. */
 #include "fs/offline.h"
 
+#include "core/base/sys.h"
 #include "fs/lockfile.h"
 
 #include <stdio.h>
@@ -116,7 +117,8 @@ int jpfs_offline_sync(struct jpfs_offline *offline, jpfs_progress *progress)
 	r = r < 0 ? r : failure;
 	failure = jp_base_sync(view->base);
 	r = r < 0 ? r : failure;
-	if ((syncfs(view->workspace_fd) < 0 || syncfs(view->silo->fd) < 0) && r == 0)
+	if ((jp_sys->syncfs(view->workspace_fd) < 0 || jp_sys->syncfs(view->silo->fd) < 0) &&
+	    r == 0)
 		r = -errno;
 	return r;
 }

@@ -266,7 +266,7 @@ int jpfs_outside_list(struct jpfs_view *view, struct jpfs_object *directory,
 		struct dirent *entry;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL)
 			return errno != 0 ? -errno : 0;
 		if (!jp_is_single_name(entry->d_name))

@@ -300,20 +300,19 @@ static void take_out(struct jpfs_conversation *conversation)
  * file that it had, or a place in the trash if it is none that jp would accept. */
 static int save_only_copy(struct jpfs_conversation *conversation, int parent, const char *name)
 {
-	unsigned hidden = conversation->hidden;
 	char path[JPFS_PATH_BYTES];
 	int r;
 
-	if (parent < 0 || jpfs_durable_path_locked(conversation, "", path) != -ENOENT ||
-	    faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	if (hidden == 0 && conversation->removed == NULL)
+	if (parent < 0)
+		return parent == -ENOENT ? 0 : parent;
+	r = jpfs_durable_path_locked(conversation, "", path);
+	if (r != -ENOENT)
+		return r;
+	if (faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (conversation->hidden == 0 && conversation->removed == NULL)
 		return 0; /* made and removed, with nothing ever in it */
-	/* The removals were put off: the workspace still has what they were of. */
-	conversation->hidden = 0;
-	jpfs_notes_free(&conversation->removed);
-	r = jpfs_import(conversation);
-	conversation->hidden = hidden;
+	r = jpfs_import_whole(conversation);
 	/* -EAGAIN: jp has just taken the durable copy away, to remove it or to replace it. Either way
 	 * this may be the last one. */
 	if (r == -EBADMSG || r == -EAGAIN)

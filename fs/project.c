@@ -40,15 +40,50 @@ static int open_workspace_parent(struct jpfs_conversation *conversation, const c
 	return jpfs_open_parent(conversation->view->workspace_fd, place, &name);
 }
 
+/* A renaming that found no room left the directory under its old name: move it now. 0 also when
+ * there is none. */
+static int move_from_old_place(struct jpfs_conversation *conversation, const char *place)
+{
+	struct jpfs_view *view = conversation->view;
+	struct jp_index_entry *entries;
+	char old[JPFS_PATH_BYTES] = "";
+	size_t count;
+	int r = jp_dir_index_read(view->workspace_fd, &entries, &count);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count && old[0] == '\0'; i++) {
+		if (entries[i].id == conversation->id)
+			(void)snprintf(old, sizeof(old), "%s%s",
+				       entries[i].is_archived ? JP_ARCHIVE_NAME "/" : "",
+				       entries[i].name);
+	}
+	jp_index_entries_free(entries, count);
+	if (old[0] == '\0')
+		return 0;
+	if (conversation->is_archived &&
+	    jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
+	    errno != EEXIST)
+		return -errno;
+	r = jpfs_rename_beneath(view->workspace_fd, old, place, RENAME_NOREPLACE);
+	return r == -ENOENT || r == -EEXIST ? 0 : r;
+}
+
 /* The workspace's directory of the conversation, made if it is missing, with the mode
  * that mkdir(1) would give it. */
 static int ensure_directory(struct jpfs_conversation *conversation)
 {
 	struct jpfs_view *view = conversation->view;
 	char place[JPFS_PATH_BYTES];
+	struct stat st;
 	int r;
 
 	jpfs_workspace_path(conversation, "", place);
+	if (fstatat(view->workspace_fd, place, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	r = move_from_old_place(conversation, place);
+	if (r < 0)
+		return r;
 	r = jpfs_mkdir_beneath(view->workspace_fd, place, 0777 & ~view->umask);
 	if (r == -ENOENT && conversation->is_archived) {
 		if (jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
@@ -355,8 +390,10 @@ static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_fina
 					       &name);
 		if (parent < 0 || faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		/* Without a durable copy this may be the only one there is. */
-		if (jpfs_durable_path_locked(conversation, "", place) == -ENOENT)
+		r = jpfs_durable_path_locked(conversation, "", place);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r == -ENOENT) /* it is none that jp would accept */
 			r = jp_keep_move(view->silo->trash_fd, conversation->id, parent, name,
 					 name);
 		else if (jp_sys->unlinkat(parent, name, 0) < 0 && errno != ENOENT)
@@ -431,6 +468,26 @@ static int carry_out_doomed(struct jpfs_conversation *conversation, bool is_fina
 			jpfs_note_remove(&conversation->doomed, note->path);
 	}
 	return r;
+}
+
+/* Somebody may have stopped in the middle of removing all of a conversation that has no durable
+ * copy: it gets one, whole, before anything of it goes from the workspace. */
+static int save_what_was_being_removed(struct jpfs_conversation *conversation, bool is_final)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	char place[JPFS_PATH_BYTES];
+	int r;
+
+	if (!conversation->in_view || conversation->hidden == 0 || conversation->is_new ||
+	    (!is_final && conversation->incomplete_ms != 0 &&
+	     jpfs_now_ms() - conversation->incomplete_ms < SETTLE_MS))
+		return 0;
+	r = jpfs_durable_path_locked(conversation, "", place);
+	if (r != -ENOENT)
+		return r;
+	r = jpfs_import_whole(conversation);
+	/* It is none that jp would accept: its files go to the trash, one by one. */
+	return r == -EBADMSG || r == -EAGAIN ? 0 : r;
 }
 
 /* Unmanaged files that the workspace still has although they were removed. */
@@ -541,10 +598,14 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	failure = failure == 0 ? r : failure;
 	r = project_added(conversation);
 	failure = failure == 0 ? r : failure;
-	r = carry_out_removed(conversation, is_final, ret_wait_ms);
+	r = save_what_was_being_removed(conversation, is_final);
 	failure = failure == 0 ? r : failure;
-	r = carry_out_hidden(conversation, is_final, ret_wait_ms);
-	failure = failure == 0 ? r : failure;
+	if (r == 0) {
+		r = carry_out_removed(conversation, is_final, ret_wait_ms);
+		failure = failure == 0 ? r : failure;
+		r = carry_out_hidden(conversation, is_final, ret_wait_ms);
+		failure = failure == 0 ? r : failure;
+	}
 	r = carry_out_doomed(conversation, is_final, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
 	jpfs_drop_pins(conversation);

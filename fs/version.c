@@ -32,6 +32,21 @@ int jpfs_version_is_earlier(struct jpfs_conversation *conversation, enum jp_mana
 	return r;
 }
 
+int jpfs_version_went_back(struct jpfs_conversation *conversation, enum jp_managed managed,
+			   int old_fd, int new_fd)
+{
+	int r = jpfs_version_is_earlier(NULL, managed, old_fd, new_fd);
+	struct stat st;
+
+	if (r != 0)
+		return r;
+	if (fstat(old_fd, &st) < 0)
+		return -errno;
+	return jp_history_had(conversation->view->silo->history_fd, conversation->id,
+			      jp_managed_name(managed), old_fd,
+			      (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec);
+}
+
 int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,
 		      int parent_fd, const char *name)
 {

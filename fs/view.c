@@ -277,10 +277,18 @@ int jpfs_view_snapshot(struct jpfs_view *view, struct jpfs_conversation ***ret, 
 
 /* ---- opening and closing ---- */
 
+/* Also where an import was cut off: it goes on the next time. */
+static bool is_first_use(const struct jpfs_view *view)
+{
+	struct stat st;
+
+	return !view->is_read_only &&
+	       fstatat(view->silo->own_fd, JP_SILO_FIRST_USE, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 		   struct jp_silo *silo, int workspace_fd, bool read_only)
 {
-	struct stat st;
 	int r;
 
 	*view = (struct jpfs_view){
@@ -313,8 +321,7 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 		r = jp_staging_open(silo, &view->staging);
 	if (r == 0 && !read_only)
 		jpfs_recover(view);
-	view->import_all = !read_only && fstatat(silo->own_fd, JP_SILO_IMPORT_MARKER, &st,
-						 AT_SYMLINK_NOFOLLOW) == 0;
+	view->import_all = r == 0 && is_first_use(view);
 	/* Without it, more is read and less is known; nothing is lost. */
 	if (r == 0 &&
 	    jp_base_open(silo->workspaces_fd, workspace->root_fd, read_only, &view->base) < 0)

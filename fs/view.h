@@ -438,8 +438,9 @@ void jpfs_unpin_all_locked(struct jpfs_conversation *conversation);
 
 /* ---- converge.c: both sides of a conversation, when neither was watched ---- */
 
-/* Whether the durable directory has every managed file that the workspace has, each valid. */
-bool jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation);
+/* Whether the durable directory has every managed file that the workspace has: 1, 0; -errno when
+ * nobody can tell, which is no reason to take it for one that jp is just making. */
+must_check int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation);
 
 must_check int jpfs_converge_locked(struct jpfs_conversation *conversation);
 /* Only find out: conversation->decision is what would be done. */
@@ -460,6 +461,11 @@ must_check int jpfs_keep_loser_locked(struct jpfs_conversation *conversation,
  * has replaced it once. Same results. */
 must_check int jpfs_version_is_earlier(struct jpfs_conversation *conversation,
 				       enum jp_managed managed, int old_fd, int new_fd);
+/* The same where both were equal once, and the old one may have been put back on purpose. What was
+ * kept only after it was last touched has lost there, and whoever was to bring the other one over was
+ * stopped. */
+must_check int jpfs_version_went_back(struct jpfs_conversation *conversation,
+				      enum jp_managed managed, int old_fd, int new_fd);
 /* Keep a copy of a version, of which `parent` has the name, unless that was done before. */
 must_check int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,
 				 int parent_fd, const char *name);
@@ -601,6 +607,8 @@ must_check int jpfs_commit_conversation(struct jpfs_conversation *conversation, 
 /* Give a conversation of the workspace its durable copy: -EBADMSG it is not complete and valid,
  * -EAGAIN somebody else just did. */
 must_check int jpfs_import(struct jpfs_conversation *conversation);
+/* The same with what was removed here and is still in the workspace. */
+must_check int jpfs_import_whole(struct jpfs_conversation *conversation);
 /* On a workspace ID's first use, all of them; otherwise nothing. */
 must_check int jpfs_import_all(struct jpfs_view *view);
 

@@ -262,7 +262,8 @@ int jpfs_work_flush(struct jpfs_view *view, bool is_final)
 	}
 	r = jp_base_sync(view->base);
 	failure = failure == 0 ? r : failure;
-	if ((syncfs(view->workspace_fd) < 0 || syncfs(view->silo->fd) < 0) && failure == 0)
+	if ((jp_sys->syncfs(view->workspace_fd) < 0 || jp_sys->syncfs(view->silo->fd) < 0) &&
+	    failure == 0)
 		failure = -errno;
 	return failure;
 }

@@ -10,12 +10,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 enum {
@@ -37,7 +34,7 @@ int jp_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 
 	/* The kernel asks for another try when a rename raced with the walk; openat2(2), EAGAIN. */
 	for (int tries = 0; tries < 100; tries++) {
-		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+		fd = jp_sys->openat2(dirfd, path, &how);
 		if (fd >= 0)
 			return fd;
 		if (errno != EAGAIN && errno != EINTR)
@@ -115,7 +112,7 @@ int jp_read_file(int dirfd, const char *path, size_t limit, char **ret_data, siz
 		if (grown == NULL)
 			return -ENOMEM;
 		data = grown;
-		n = pread(fd, data + size, room - size, (off_t)size);
+		n = jp_sys->pread(fd, data + size, room - size, (off_t)size);
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
@@ -158,12 +155,12 @@ int jp_write_all(int fd, const void *data, size_t size, off_t offset)
 int jp_copy_content(int from_fd, int to_fd)
 {
 	char buffer[COMPARE_BYTES];
-	loff_t from = 0, to = 0;
+	off_t from = 0, to = 0;
 
-	if (ioctl(to_fd, FICLONE, from_fd) == 0)
+	if (jp_sys->clone(to_fd, from_fd) == 0)
 		return 0;
 	for (;;) {
-		ssize_t n = copy_file_range(from_fd, &from, to_fd, &to, 1 << 30, 0);
+		ssize_t n = jp_sys->copy_file_range(from_fd, &from, to_fd, &to, 1 << 30, 0);
 
 		if (n == 0)
 			return 0;
@@ -174,7 +171,7 @@ int jp_copy_content(int from_fd, int to_fd)
 		break;
 	}
 	for (;;) {
-		ssize_t n = pread(from_fd, buffer, sizeof(buffer), from);
+		ssize_t n = jp_sys->pread(from_fd, buffer, sizeof(buffer), from);
 		int r;
 
 		if (n == 0)
@@ -213,7 +210,7 @@ static int copy_user_xattrs(int from_fd, int to_fd)
 		n = fgetxattr(from_fd, name, value, XATTR_VALUE_BYTES_MAX);
 		if (n < 0)
 			continue; /* it went between the two calls: nothing to copy */
-		if (fsetxattr(to_fd, name, value, (size_t)n, 0) < 0 && errno != ENOTSUP &&
+		if (jp_sys->fsetxattr(to_fd, name, value, (size_t)n, 0) < 0 && errno != ENOTSUP &&
 		    errno != ENOSPC && errno != E2BIG)
 			return -errno;
 	}
@@ -255,7 +252,7 @@ int jp_same_content(int first_fd, int second_fd)
 	if (first == NULL || second == NULL)
 		return -ENOMEM;
 	for (;;) {
-		ssize_t n = pread(first_fd, first, COMPARE_BYTES, offset);
+		ssize_t n = jp_sys->pread(first_fd, first, COMPARE_BYTES, offset);
 		ssize_t got = 0;
 
 		if (n < 0) {
@@ -264,7 +261,8 @@ int jp_same_content(int first_fd, int second_fd)
 			return -errno;
 		}
 		while (got < n) {
-			ssize_t m = pread(second_fd, second + got, (size_t)(n - got), offset + got);
+			ssize_t m = jp_sys->pread(second_fd, second + got, (size_t)(n - got),
+						  offset + got);
 
 			if (m < 0 && errno == EINTR)
 				continue;
@@ -400,7 +398,7 @@ static int copy_tree(int from_dirfd, const char *from_name, int to_dirfd, const 
 		struct dirent *entry;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL) {
 			if (errno != 0)
 				return -errno;
@@ -459,7 +457,7 @@ static int remove_tree(int parent, const char *name, int depth)
 		struct dirent *entry;
 
 		errno = 0;
-		entry = readdir(dir);
+		entry = jp_sys->readdir(dir);
 		if (entry == NULL) {
 			if (errno != 0 && r == 0)
 				r = -errno;

@@ -1,7 +1,8 @@
 /* From staging to the durable file in one step, and what becomes of what was there. */
-#include "tests/unit/fail_nth.h"
+#include "tests/fault/fault.h"
 #include "tests/unit/harness.h"
 
+#include "core/base/sys.h"
 #include "core/durable.h"
 #include "core/history.h"
 
@@ -124,7 +125,6 @@ static void whatever_change_fails_both_versions_are_somewhere(void)
 
 	for (int n = 1; r != 0 && n < 20; n++) {
 		cleanup_world struct world world;
-		struct jp_sys table;
 		char name[NAME_MAX + 1];
 		bool is_displaced;
 
@@ -132,10 +132,10 @@ static void whatever_change_fails_both_versions_are_somewhere(void)
 		CU_ASSERT_EQUAL(jp_replace_file(world.durable_fd, "events.json", "old", 3, 0600),
 				0);
 		stage(&world, "new", name);
-		jp_fail_nth(n, &table);
+		jp_fault_begin(n, JP_FAIL_ONCE, EIO);
 		r = jp_durable_put(&world.staging, 1, name, world.durable_fd, "events.json",
 				   &is_displaced);
-		(void)jp_fail_nth_end();
+		(void)jp_fault_end();
 		CHECK(r == 0 || r == -EIO, "n = %d", n);
 		CHECK(holds(world.durable_fd, "events.json", r == 0 ? "new" : "old"), "n = %d", n);
 		CHECK(holds(world.staging.fd, name, r == 0 ? "old" : "new"), "n = %d", n);
@@ -151,16 +151,15 @@ static void what_is_kept_is_never_gone_from_both_places(void)
 	for (int n = 1; r != 0 && n < 20; n++) {
 		cleanup_world struct world world;
 		cleanup_closedir DIR *kept = NULL;
-		struct jp_sys table;
 		unsigned found = 0;
 
 		world_open(&world);
 		CU_ASSERT_EQUAL(jp_replace_file(world.durable_fd, "events.json", "old", 3, 0600),
 				0);
-		jp_fail_nth(n, &table);
+		jp_fault_begin(n, JP_FAIL_ONCE, EIO);
 		r = jp_keep_move(world.silo.staging_fd, 17, world.durable_fd, "events.json",
 				 "sub/events.json");
-		(void)jp_fail_nth_end();
+		(void)jp_fault_end();
 		{
 			int fd = openat(world.silo.staging_fd, "17", O_RDONLY | O_DIRECTORY);
 

@@ -1,6 +1,6 @@
 /* What dead daemons have left in staging is brought to where it belongs, wherever one is stopped. */
 #include "tests/unit/silo_tree.h"
-#include "tests/unit/stop_nth.h"
+#include "tests/fault/fault.h"
 
 #include "core/leftovers.h"
 #include "core/staging.h"
@@ -287,21 +287,20 @@ static void check_everything(struct world *world, int n)
 }
 
 /* True when the change in question never came. */
-static bool recover_stopped(struct world *world, int n, int how)
+static bool recover_stopped(struct world *world, int n, unsigned how)
 {
 	struct jp_recovered told;
-	struct jp_sys table;
 	int status = -1;
 	pid_t child;
 
 	if ((how & JP_STOP) == 0) {
-		jp_stop_nth(n, how, &table);
+		jp_fault_begin(n, how, EIO);
 		CU_ASSERT_EQUAL(jp_leftovers_recover(&world->silo, &told), 0);
-		return jp_stop_nth_end();
+		return jp_fault_end();
 	}
 	child = fork();
 	if (child == 0) {
-		jp_stop_nth(n, how, &table);
+		jp_fault_begin(n, how, EIO);
 		_exit(jp_leftovers_recover(&world->silo, &told) == 0 ? 0 : 1);
 	}
 	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
@@ -312,11 +311,11 @@ static bool recover_stopped(struct world *world, int n, int how)
 
 static void stopped_anywhere_a_second_time_completes_it(void)
 {
-	static const int ways[] = {
+	static const unsigned ways[] = {
 		JP_STOP,
 		JP_FAIL_ONCE,
 		JP_FAIL_ON,
-		JP_STOP | JP_PLAIN_RENAMES,
+		JP_STOP | JP_PLAIN,
 	};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {

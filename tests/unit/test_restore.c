@@ -1,7 +1,7 @@
 /* Removing conversations and restoring what was kept, also when something fails on the way. */
 #include "core/history.h"
 #include "core/restore.h"
-#include "tests/unit/fail_nth.h"
+#include "tests/fault/fault.h"
 #include "tests/unit/silo_tree.h"
 
 #include <sys/file.h>
@@ -160,7 +160,6 @@ static void no_version_is_lost_when_a_restoration_fails(void)
 		cleanup_free char *text = NULL;
 		size_t size;
 		FILE *all = open_memstream(&text, &size);
-		struct jp_sys table;
 		int r;
 
 		jp_test_dir_open(&dir);
@@ -168,9 +167,9 @@ static void no_version_is_lost_when_a_restoration_fails(void)
 		silo = open_silo(&dir);
 		keep(&silo, &dir, ONE_TWO);
 		kept = kept_of(&silo, 1);
-		jp_fail_nth(n, &table);
+		jp_fault_begin(n, JP_FAIL_ONCE, EIO);
 		r = jp_restore_file(&silo, &kept[0], "events.json");
-		is_done = jp_fail_nth_end();
+		is_done = jp_fault_end();
 		CHECK(!is_done || r == 0, "%d: %d", n, r);
 		CHECK(holds(&dir, PLACE "/events.json", ONE_TWO) ||
 			      holds(&dir, PLACE "/events.json", ONE_OTHER),

@@ -2,7 +2,7 @@
 #include "tests/unit/harness.h"
 
 #include "core/silo.h"
-#include "tests/unit/fail_nth.h"
+#include "tests/fault/fault.h"
 
 #include <pthread.h>
 
@@ -323,15 +323,14 @@ static void opening_again_completes_what_any_fault_left(void)
 		cleanup_test_dir struct jp_test_dir dir;
 		cleanup_silo struct jp_silo silo = {0}, again = {0};
 		struct jp_error error = {0};
-		struct jp_sys table;
 		char user_data[PATH_MAX + 16];
 		int r;
 
 		jp_test_dir_open(&dir);
 		(void)snprintf(user_data, sizeof(user_data), "%s/data", dir.path);
-		jp_fail_nth(n, &table);
+		jp_fault_begin(n, JP_FAIL_ONCE, EIO);
 		r = jp_silo_open(user_data, "otvo8", "proj", true, &silo, &error);
-		is_done = jp_fail_nth_end();
+		is_done = jp_fault_end();
 		CHECK(is_done ? r == 0 : r == -EIO && error.message[0] != '\0', "n %d: %d", n, r);
 		CHECK(jp_silo_open(user_data, "otvo8", "proj", true, &again, &error) == 0,
 		      "n %d: %s", n, error.message);

@@ -2,7 +2,7 @@
 #include "tests/unit/silo_tree.h"
 
 #include "core/dir_index.h"
-#include "tests/unit/stop_nth.h"
+#include "tests/fault/fault.h"
 
 #include <sys/file.h>
 
@@ -89,7 +89,6 @@ static void newer_or_containing_copy_stands_and_the_other_ones_own_is_in_history
 		const struct pair *pair = &pairs[i / 2];
 		cleanup_test_dir struct jp_test_dir dir;
 		char path[PATH_MAX];
-		struct jp_sys table;
 
 		jp_test_dir_open(&dir);
 		(void)snprintf(path, sizeof(path), MAIN "/conversations/%s", pair->ours);
@@ -99,9 +98,9 @@ static void newer_or_containing_copy_stands_and_the_other_ones_own_is_in_history
 		put_conversation(&dir, path, pair->their_metadata, "{}", pair->their_events,
 				 pair->their_mtime);
 		/* Also where two names cannot be exchanged. */
-		jp_stop_nth(0, i % 2 == 0 ? 0 : JP_PLAIN_RENAMES, &table);
+		jp_fault_begin(0, i % 2 == 0 ? 0 : JP_PLAIN, EIO);
 		CU_ASSERT_EQUAL(fold(&dir, "main"), 1);
-		jp_stop_nth_end();
+		jp_fault_end();
 		CU_ASSERT_EQUAL(count_entries(&dir, "workspace"), 1);
 		(void)snprintf(path, sizeof(path), MAIN "/conversations/%s/events.json",
 			       pair->theirs_stand ? pair->theirs : pair->ours);

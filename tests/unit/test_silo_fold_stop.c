@@ -3,7 +3,7 @@
 
 #include "core/dir_index.h"
 #include "core/silo_fold.h"
-#include "tests/unit/stop_nth.h"
+#include "tests/fault/fault.h"
 
 #include <sys/wait.h>
 
@@ -159,10 +159,9 @@ static const char *silo_that_is_there(const struct jp_test_dir *dir)
 }
 
 /* True when it was over before the n-th change. The next run may choose another survivor. */
-static bool stop_and_go_on(int n, int flags, const char *next_slug)
+static bool stop_and_go_on(int n, unsigned flags, const char *next_slug)
 {
 	cleanup_test_dir struct jp_test_dir dir;
-	struct jp_sys table;
 	int status = 0;
 	pid_t pid;
 
@@ -172,7 +171,7 @@ static bool stop_and_go_on(int n, int flags, const char *next_slug)
 	if (pid == 0) {
 		cleanup_silo struct jp_silo silo = {0};
 
-		jp_stop_nth(n, flags | JP_STOP, &table);
+		jp_fault_begin(n, flags | JP_STOP, EIO);
 		_exit(jp_silo_open(dir.path, "otvo8", "main", true, &silo, NULL) == 0 ? 0 : 1);
 	}
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
@@ -181,9 +180,9 @@ static bool stop_and_go_on(int n, int flags, const char *next_slug)
 	check_nothing_is_lost(&dir, n);
 	if (WEXITSTATUS(status) == 0)
 		check_is_folded(&dir, MAIN, n);
-	jp_stop_nth(0, flags, &table);
+	jp_fault_begin(0, flags, EIO);
 	CHECK(fold(&dir, next_slug) >= 0, "n %d", n);
-	jp_stop_nth_end();
+	jp_fault_end();
 	check_is_folded(&dir, silo_that_is_there(&dir), n);
 	return WEXITSTATUS(status) == 0;
 }
@@ -201,7 +200,7 @@ static void a_kill_where_names_cannot_be_exchanged_loses_nothing_either(void)
 {
 	int n = 1;
 
-	while (n < 2000 && !stop_and_go_on(n, JP_PLAIN_RENAMES, "main"))
+	while (n < 2000 && !stop_and_go_on(n, JP_PLAIN, "main"))
 		n++;
 	CHECK(n > 50 && n < 2000, "%d", n);
 }
@@ -215,14 +214,14 @@ static void a_kill_and_another_survivor_lose_nothing(void)
 		n++;
 	CHECK(n > 50 && n < 2000, "%d", n);
 	/* The places are the same ones, more or less: some of them will do. */
-	for (n = 1; n < 2000 && !stop_and_go_on(n, JP_PLAIN_RENAMES, "feature");)
+	for (n = 1; n < 2000 && !stop_and_go_on(n, JP_PLAIN, "feature");)
 		n += 3;
 	CHECK(n > 50 && n < 2000, "%d", n);
 }
 
 static void any_change_that_fails_loses_nothing_and_the_next_run_completes_it(void)
 {
-	static const int hows[] = {JP_FAIL_ONCE, JP_FAIL_ON};
+	static const unsigned hows[] = {JP_FAIL_ONCE, JP_FAIL_ON};
 
 	for (size_t i = 0; i < COUNT_OF(hows); i++) {
 		bool is_done = false;
@@ -231,21 +230,20 @@ static void any_change_that_fails_loses_nothing_and_the_next_run_completes_it(vo
 			cleanup_test_dir struct jp_test_dir dir;
 			cleanup_silo struct jp_silo silo = {0};
 			struct jp_error error = {0};
-			struct jp_sys table;
 			int r;
 
 			jp_test_dir_open(&dir);
 			make_scene(&dir);
-			jp_stop_nth(n, hows[i], &table);
+			jp_fault_begin(n, hows[i], EIO);
 			r = jp_silo_open(dir.path, "otvo8", "main", true, &silo, &error);
-			is_done = jp_stop_nth_end();
+			is_done = jp_fault_end();
 			CHECK(!is_done || r == 0, "n %d: %s", n, error.message);
 			CHECK(r == 0 || (error.message[0] != '\0' && silo.path == NULL), "n %d: %d",
 			      n, r);
 			check_nothing_is_lost(&dir, n);
-			jp_stop_nth(0, 0, &table);
+			jp_fault_begin(0, 0, EIO);
 			CHECK(fold(&dir, "main") >= 0, "n %d", n);
-			jp_stop_nth_end();
+			jp_fault_end();
 			check_is_folded(&dir, MAIN, n);
 		}
 		CU_ASSERT(is_done);
@@ -269,9 +267,8 @@ static void many_processes_fold_once(void)
 			pids[i] = fork();
 			if (pids[i] == 0) {
 				cleanup_silo struct jp_silo silo = {0};
-				struct jp_sys table;
 
-				jp_stop_nth(0, 0, &table);
+				jp_fault_begin(0, 0, EIO);
 				_exit(jp_silo_open(dir.path, "otvo8", slugs[i % COUNT_OF(slugs)],
 						   true, &silo, NULL) < 0
 					      ? 99
@@ -322,9 +319,8 @@ static void folding_without_a_lock_both_ways_loses_nothing(void)
 		for (size_t i = 0; i < COUNT_OF(pids); i++) {
 			pids[i] = fork();
 			if (pids[i] == 0) {
-				struct jp_sys table;
 
-				jp_stop_nth(0, 0, &table);
+				jp_fault_begin(0, 0, EIO);
 				/* What it makes of it is its own affair: the others are in the way. */
 				_exit(fold_without_lock(&dir, slugs[i % 2]) < 0);
 			}

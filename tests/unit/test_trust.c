@@ -3,7 +3,7 @@
 
 #include "core/git_worktree.h"
 #include "core/trust.h"
-#include "tests/unit/fail_nth.h"
+#include "tests/fault/fault.h"
 
 #include <pthread.h>
 #include <sys/wait.h>
@@ -517,7 +517,6 @@ static void list_is_the_old_or_the_new_one_at_every_fault(void)
 		cleanup_test_dir struct jp_test_dir dir;
 		cleanup_silo struct jp_silo silo = {0};
 		cleanup_workspace struct jp_workspace workspace = {0};
-		struct jp_sys table;
 		int r;
 
 		jp_test_dir_open(&dir);
@@ -526,9 +525,9 @@ static void list_is_the_old_or_the_new_one_at_every_fault(void)
 		allow(&dir, &silo, "one");
 		if (!find(&dir, "two", &workspace))
 			return;
-		jp_fail_nth(n, &table);
+		jp_fault_begin(n, JP_FAIL_ONCE, EIO);
 		r = jp_trust_add(&silo, &workspace, NULL);
-		is_done = jp_fail_nth_end();
+		is_done = jp_fault_end();
 		CHECK(r == 0 || (r == -EIO && !is_done), "n %d: %d", n, r);
 		CHECK(check(&dir, &silo, "one") == 1, "n %d", n);
 		CHECK(r < 0 || check(&dir, &silo, "two") == 1, "n %d", n);

@@ -2,7 +2,7 @@
 #include "tests/unit/harness.h"
 
 #include "core/workspace.h"
-#include "tests/unit/fail_nth.h"
+#include "tests/fault/fault.h"
 
 #include <pthread.h>
 
@@ -221,15 +221,14 @@ static void id_is_whole_or_missing_at_every_fault(void)
 		cleanup_test_dir struct jp_test_dir dir;
 		cleanup_workspace struct jp_workspace workspace = {0}, again = {0};
 		struct jp_error error = {0};
-		struct jp_sys table;
 		int r;
 
 		jp_test_dir_open(&dir);
 		make_dir(dir.fd, ".jp");
 		CU_ASSERT_EQUAL(jp_workspace_find(dir.path, &workspace, NULL), 0);
-		jp_fail_nth(n, &table);
+		jp_fault_begin(n, JP_FAIL_ONCE, EIO);
 		r = jp_workspace_make_id(&workspace, &error);
-		is_done = jp_fail_nth_end();
+		is_done = jp_fault_end();
 		CHECK(r == 0 || (r == -EIO && error.message[0] != '\0' && !is_done), "n %d: %d", n,
 		      r);
 		CHECK(jp_workspace_find(dir.path, &again, &error) == 0, "n %d: %s", n,

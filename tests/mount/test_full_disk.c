@@ -1,0 +1,166 @@
+/*
+ * A store or a worktree that is full, read-only or gone, while it is mounted.
+ *
+ * Each lies on a small tmpfs of its own, so only root can run this. What a writer has to be told it
+ * is told; what it need not know fails no write; the old version stands; status names the problem;
+ * and when the cause is gone, everything goes on by itself.
+ */
+#include "tests/mount/fixture.h"
+
+/* In every script, with `. ../lib.sh`. The store is on $P/../data; `fill DIR` leaves no room there,
+ * `save TEXT` writes a turn as an editor does, `saved TEXT` is what the store has. */
+static const char LIBRARY[] =
+	"cat > ../lib.sh <<'END'\n"
+	"e=$V/$X/events.json; DE=$D/$X/events.json\n"
+	"fill() { dd if=/dev/zero of=\"$1/filler\" bs=64k 2>/dev/null || :\n"
+	"  while echo x >> \"$1/filler2\"; do :; done 2>/dev/null; :; }\n"
+	"events() { printf '[\\n'; sed -n '2,$p' ../old | sed '$d' | sed '$s/$/,/'\n"
+	"  printf '  {\"timestamp\": \"2026-03-06 10:00:00.0\", \"type\": \"chat_request\", "
+	"\"content\": \"%s\"}\\n]\\n' \"$1\"; }\n"
+	"save() { events \"$1\" > ../new; cat ../new > \"$e\"; }\n"
+	"saved() { grep -q \"$1\" \"$DE\"; }\n"
+	"problem() { \"$J\" status \"$P\" > ../status || :; grep -q \"$1\" ../status; }\n"
+	"quiet() { \"$J\" status --json \"$P\" | python3 -c 'import json, sys\n"
+	"p = json.load(sys.stdin)[0][\"pending\"]; sys.exit(p[\"commits\"] + p[\"projections\"] > "
+	"0)'\n"
+	"}\n"
+	"END\n";
+
+enum place { STORE, WORKTREE };
+
+/* A small tmpfs for one of both, with everything in step. */
+static bool begin(struct fixture *f, enum place place)
+{
+	if (!fixture_begin(f))
+		return false;
+	STEP(f, LIBRARY);
+	STEP(f, place == STORE ? "mkdir ../data; mount -t tmpfs -o size=2m jpfs-test ../data"
+			       : "mv .git README .jp ..; mount -t tmpfs -o size=2m,mode=755 "
+				 "jpfs-test \"$P\"; mv ../.git ../README ../.jp \"$P\"");
+	fixture_mount(f);
+	STEP(f, ". ../lib.sh; until_ok test -d \"$D/" THIRD "\"; until_ok quiet; cp \"$e\" ../old");
+	return true;
+}
+
+/* Without asking whether its log is clean: it was given something to complain about. */
+static void end(struct fixture *f)
+{
+	STEP(f, "\"$J\" umount \"$P\"");
+	fixture_end(f);
+}
+
+static void a_full_store_tells_the_writer_and_goes_on_when_there_is_room(void)
+{
+	struct fixture f;
+
+	if (!begin(&f, STORE))
+		return;
+	/* The first change copies the file, and for that there is no room. */
+	STEP(&f, ". ../lib.sh; fill ../data; events 'no room' > ../new\n"
+		 "python3 - \"$e\" ../new <<'E'\n"
+		 "import errno, os, sys\n"
+		 "data = open(sys.argv[2], 'rb').read() * 40\n"
+		 "try:\n"
+		 "    file = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)\n"
+		 "    os.write(file, data)\n"
+		 "    os.fsync(file)\n"
+		 "    sys.exit('nobody was told')\n"
+		 "except OSError as error:\n"
+		 "    assert error.errno in (errno.ENOSPC, errno.EDQUOT), error\n"
+		 "E\n"
+		 "cmp ../old \"$DE\"; timeout 60 cat \"$V/" SECOND "/events.json\" > /dev/null");
+	STEP(&f, ". ../lib.sh; rm ../data/filler*; save 'there is room'\n"
+		 "until_ok saved 'there is room'; until_ok quiet; cmp ../new \"$e\"");
+	end(&f);
+}
+
+static void what_was_closed_before_the_store_was_full_is_stored_when_there_is_room(void)
+{
+	struct fixture f;
+
+	if (!begin(&f, STORE))
+		return;
+	/* In pieces, as jp leaves it for a moment: it waits in staging until the disk is full. */
+	STEP(&f, ". ../lib.sh; mv \"$D/$X/metadata.json\" ../data/aside; save 'in time'\n"
+		 "fill ../data; cmp ../new \"$e\"; mv ../data/aside \"$D/$X/metadata.json\"\n"
+		 "cmp ../new \"$e\"; rm ../data/filler*; until_ok saved 'in time'; until_ok quiet");
+	end(&f);
+}
+
+static void a_store_that_is_renamed_away_and_put_back_is_served_again(void)
+{
+	struct fixture f;
+
+	if (!begin(&f, STORE))
+		return;
+	STEP(&f, ". ../lib.sh; mv \"$S\" \"$S.away\"; timeout 60 cat \"$e\" > ../seen; cmp ../seen "
+		 "../old\n"
+		 "timeout 60 ls \"$V\" > /dev/null; mv \"$S.away\" \"$S\"\n"
+		 "save 'back'; until_ok saved 'back'; until_ok quiet");
+	end(&f);
+}
+
+static void a_store_that_is_unmounted_under_the_daemon_hangs_nobody(void)
+{
+	struct fixture f;
+
+	if (!begin(&f, STORE))
+		return;
+	/* Lazily: who has descriptors there goes on with them. */
+	STEP(&f,
+	     ". ../lib.sh; umount -l ../data; timeout 60 cat \"$e\" > ../seen; cmp ../seen ../old\n"
+	     "events 'out of sight' > ../new; timeout 60 sh -c 'cat ../new > \"$1\"' sh \"$e\"\n"
+	     "timeout 60 cat \"$e\" > ../seen; cmp ../seen ../new");
+	/* Its descriptors are all that leads there: end it while they do. */
+	STEP(&f, ". ../lib.sh; timeout 60 umount \"$V\" || umount -l \"$V\"");
+	fixture_end(&f);
+}
+
+static void a_full_worktree_fails_no_write_and_follows_when_there_is_room(void)
+{
+	struct fixture f;
+
+	if (!begin(&f, WORKTREE))
+		return;
+	STEP(&f, ". ../lib.sh; cd \"$P\"; fill .\n"
+		 "save 'no room here'; until_ok saved 'no room here'; cmp ../new \"$e\"\n"
+		 "until_ok problem 'No space left'; cmp ../new \"$DE\"\n"
+		 "rm filler*; until_ok quiet; cmp ../new \"$e\"");
+	STEP(&f, "\"$J\" umount \"$P\"; cmp ../new \"$V/$X/events.json\"; cmp ../new "
+		 "\"$D/$X/events.json\"");
+	fixture_end(&f);
+}
+
+static void a_read_only_worktree_fails_no_write_and_follows_when_it_is_writable(void)
+{
+	struct fixture f;
+
+	if (!begin(&f, WORKTREE))
+		return;
+	STEP(&f, ". ../lib.sh; mount -o remount,ro \"$P\"; save 'read only here'\n"
+		 "until_ok saved 'read only here'; cmp ../new \"$e\"\n"
+		 "until_ok problem 'Read-only file system'\n"
+		 "mount -o remount,rw \"$P\"; until_ok quiet; cmp ../new \"$e\"");
+	STEP(&f, "\"$J\" umount \"$P\"; cmp ../new \"$V/$X/events.json\"; cmp ../new "
+		 "\"$D/$X/events.json\"");
+	fixture_end(&f);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		TEST(a_full_store_tells_the_writer_and_goes_on_when_there_is_room),
+		TEST(what_was_closed_before_the_store_was_full_is_stored_when_there_is_room),
+		TEST(a_store_that_is_renamed_away_and_put_back_is_served_again),
+		TEST(a_store_that_is_unmounted_under_the_daemon_hangs_nobody),
+		TEST(a_full_worktree_fails_no_write_and_follows_when_there_is_room),
+		TEST(a_read_only_worktree_fails_no_write_and_follows_when_it_is_writable),
+		CU_TEST_INFO_NULL,
+	};
+
+	if (geteuid() != 0) {
+		printf("skipped: only root can mount a small filesystem\n");
+		return 77;
+	}
+	return fixture_run_suite("full_disk", tests);
+}
