@@ -68,7 +68,7 @@ void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *s
 	free(entry->staged_name);
 	entry->staged_name = NULL;
 	entry->home = JPFS_DURABLE;
-	entry->version_ino = st->st_ino;
+	entry->version = jpfs_version_of(st);
 	entry->was_unseen = false;
 	entry->is_exclusive = false;
 	if (entry->managed != JP_UNMANAGED) {
@@ -77,7 +77,7 @@ void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *s
 			jpfs_draft_ended_locked(conversation, entry->managed);
 		}
 	}
-	if (entry->opens == 0)
+	if (entry->opens == 0 && entry->is_linked)
 		jpfs_content_unrefp(&entry->content);
 	jpfs_entry_mark_clean_locked(entry);
 }
@@ -279,7 +279,7 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 	free(entry->staged_name);
 	entry->staged_name = NULL;
 	entry->home = JPFS_WORKSPACE;
-	entry->version_ino = st.st_ino;
+	entry->version = jpfs_version_of(&st);
 	if (entry->managed != JP_UNMANAGED && attempt->is_durable) {
 		conversation->drafts |= 1U << entry->managed;
 		conversation->removed_drafts &= ~(1U << entry->managed);
@@ -326,7 +326,8 @@ static int keep_aside(struct jpfs_entry *entry, const struct attempt *attempt)
 	if (entry->managed != JP_UNMANAGED && !is_in_durable(entry, attempt))
 		r = jp_keep_move(conversation->view->silo->history_fd, conversation->id,
 				 conversation->view->staging.fd, entry->staged_name, entry->path);
-	else if (attempt->is_shown && attempt->is_local && !jp_name_is_temporary(entry->path))
+	else if (((attempt->is_shown && attempt->is_local) || entry->is_replaced) &&
+		 !jp_name_is_temporary(entry->path))
 		r = jp_keep_move(conversation->view->silo->trash_fd, conversation->id,
 				 conversation->view->staging.fd, entry->staged_name, entry->path);
 	else if (jp_sys->unlinkat(conversation->view->staging.fd, entry->staged_name, 0) < 0)
@@ -335,6 +336,7 @@ static int keep_aside(struct jpfs_entry *entry, const struct attempt *attempt)
 		return r;
 	free(entry->staged_name);
 	entry->staged_name = NULL;
+	entry->is_shared = true; /* who has it open and writes on writes to a copy */
 	jpfs_entry_mark_clean_locked(entry);
 	return 0;
 }
@@ -536,7 +538,7 @@ static int end_draft(struct jpfs_entry *entry, const struct attempt *attempt)
 		return r == -ENOENT ? -EAGAIN : r;
 	jpfs_draft_ended_locked(conversation, entry->managed);
 	entry->home = JPFS_DURABLE;
-	entry->version_ino = st.st_ino;
+	entry->version = jpfs_version_of(&st);
 	entry->is_exclusive = false;
 	jpfs_entry_unstage_locked(entry);
 	jpfs_work_add(conversation, 0);

@@ -478,6 +478,29 @@ static enum jp_row decide_unit(const struct jp_unit_facts *facts, size_t count, 
 	return row;
 }
 
+/* So new that somebody may still be writing it. */
+static bool is_recent(const struct stat *st)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return st->st_mtim.tv_sec > now.tv_sec - 10;
+}
+
+static bool is_being_written(struct jpfs_conversation *conversation, const enum jp_managed *unit,
+			     size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		cleanup_close int fd = jpfs_open_side_locked(conversation, true,
+							     jp_managed_name(unit[i]));
+		struct stat st;
+
+		if (fd >= 0 && fstat(fd, &st) == 0 && is_recent(&st))
+			return true;
+	}
+	return false;
+}
+
 static int converge_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
 			 const enum jp_managed *unit, size_t count, struct jpfs_decision *decision,
 			 bool is_dry)
@@ -492,6 +515,12 @@ static int converge_unit(struct jpfs_conversation *conversation, const struct jp
 	r = gather_unit(conversation, base, pairs, count, &facts);
 	if (r < 0)
 		return r;
+	/* Not valid, and changed a moment ago: jp is copying into it, and would go on copying into what
+	 * had been replaced. If it stays so, project.c asks for the repair. */
+	if (!is_dry && !conversation->may_repair && conversation->view->work != NULL &&
+	    !facts.durable.is_valid && facts.workspace.is_valid &&
+	    is_being_written(conversation, unit, count))
+		return -EAGAIN;
 	row = decide_unit(&facts, count, &decision->by_content);
 	if (count > 1)
 		decision->stream = row;
@@ -558,15 +587,6 @@ static int project_newer(struct jpfs_conversation *conversation, const char *pat
 		r = jpfs_note_add(&conversation->added, path);
 	jpfs_work_add(conversation, 0);
 	return r;
-}
-
-/* So new that somebody may still be writing it. */
-static bool is_recent(const struct stat *st)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return st->st_mtim.tv_sec > now.tv_sec - 10;
 }
 
 static int converge_unmanaged(struct jpfs_conversation *conversation, const char *directory,

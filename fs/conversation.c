@@ -13,6 +13,7 @@
 #include "core/base/sys.h"
 #include "core/validity.h"
 #include "fs/log.h"
+#include "fs/notify.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -20,9 +21,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-/* How long a conversation that is on its way in or out is left out of the listing. */
-#define SETTLE_MS 3000
 
 /* ---- notes: paths to remember ---- */
 
@@ -167,13 +165,17 @@ bool jpfs_version_matches(const struct jpfs_version *version, const struct stat 
 	       version->size == st->st_size;
 }
 
+struct jpfs_version jpfs_version_of(const struct stat *st)
+{
+	return (struct jpfs_version){st->st_ino, jp_mtime_ns(st), st->st_size};
+}
+
 void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			      const struct stat *st)
 {
 	if (!jpfs_version_matches(&conversation->known[which], st))
 		conversation->same[which] = (struct jpfs_version){0};
-	conversation->known[which] =
-		(struct jpfs_version){st->st_ino, jp_mtime_ns(st), st->st_size};
+	conversation->known[which] = jpfs_version_of(st);
 	conversation->durable_files |= 1U << which;
 	conversation->was_durable = true;
 }
@@ -263,6 +265,7 @@ static bool accept_durable(struct jpfs_conversation *conversation)
 
 		if (!is_there[i] || jpfs_version_matches(&conversation->known[i], &stats[i]))
 			continue;
+		jpfs_entry_replaced_locked(conversation, jp_managed_name(which), &stats[i]);
 		jpfs_know_version_locked(conversation, which, &stats[i]);
 		if (conversation->is_local || is_projected(conversation, which, &stats[i]))
 			continue;
@@ -337,11 +340,16 @@ void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation)
 
 void jpfs_conversation_settle_locked(struct jpfs_conversation *conversation)
 {
+	bool was_incomplete = conversation->incomplete_ms != 0;
+
 	if (jpfs_conversation_is_complete_locked(conversation)) {
 		conversation->incomplete_ms = 0;
-	} else if (conversation->incomplete_ms == 0) {
+		if (was_incomplete)
+			jpfs_notify_partitions(conversation->view->notify, conversation->view);
+	} else if (!was_incomplete) {
 		conversation->incomplete_ms = jpfs_now_ms();
-		jpfs_work_add(conversation, SETTLE_MS + 100);
+		jpfs_notify_partitions(conversation->view->notify, conversation->view);
+		jpfs_work_add(conversation, JPFS_SETTLE_MS + 100);
 	}
 }
 
@@ -350,7 +358,7 @@ bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation)
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 
 	return conversation->in_view && (conversation->incomplete_ms == 0 ||
-					 jpfs_now_ms() - conversation->incomplete_ms > SETTLE_MS);
+					 jpfs_now_ms() - conversation->incomplete_ms > JPFS_SETTLE_MS);
 }
 
 const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversation)

@@ -221,14 +221,20 @@ int jpfs_entry_new_locked(struct jpfs_conversation *conversation, const char *pa
 	return 0;
 }
 
+bool jpfs_entry_may_be_open_locked(const struct jpfs_entry *entry)
+{
+	return entry->opens > 0 || atomic_load(&entry->conversation->view->opens_unseen);
+}
+
 void jpfs_entry_orphan_locked(struct jpfs_entry *entry)
 {
 	cleanup_content struct jpfs_content *content = NULL;
 
 	/* Whoever has it open goes on with these bytes: get hold of them while there is a name. */
-	if (entry->opens > 0 && entry->content == NULL &&
-	    jpfs_entry_content_locked(entry, &content) < 0)
-		content = NULL; /* the bytes are gone already: later reads say ESTALE */
+	if (S_ISREG(entry->type) && entry->is_linked && entry->content == NULL &&
+	    jpfs_entry_may_be_open_locked(entry) &&
+	    jpfs_entry_content_locked(entry, &content) == 0 && entry->content == NULL)
+		entry->content = TAKE_PTR(content); /* else later reads say ESTALE */
 	entry->is_linked = false;
 	entry->shown_ino = synthetic_ino(entry);
 }
@@ -243,13 +249,14 @@ static bool is_current(struct jpfs_entry *entry, const struct location *location
 	if (S_ISDIR(entry->type))
 		return true;
 	if (location->home == JPFS_DURABLE)
-		return entry->home == JPFS_DURABLE && entry->version_ino == location->st.st_ino;
+		return entry->home == JPFS_DURABLE &&
+		       jpfs_version_matches(&entry->version, &location->st);
 	/* The durable copy vanished under it: the same version, from where it can still be had. */
 	if (entry->home == JPFS_DURABLE && conversation->vanished_ms != 0 &&
 	    entry->managed != JP_UNMANAGED)
 		return true;
 	return entry->home == location->home &&
-	       (entry->home != JPFS_WORKSPACE || entry->version_ino == location->st.st_ino);
+	       (entry->home != JPFS_WORKSPACE || entry->version.ino == location->st.st_ino);
 }
 
 /* Nobody has it open, so nobody expects the version that it stood for: let it stand for this. */
@@ -258,7 +265,7 @@ static void rebind(struct jpfs_entry *entry, const struct location *location)
 	struct stat projection;
 
 	entry->home = location->home;
-	entry->version_ino = location->st.st_ino;
+	entry->version = jpfs_version_of(&location->st);
 	jpfs_entry_forget_times_locked(entry);
 	entry->shown_ino = synthetic_ino(entry);
 	if (location->home == JPFS_WORKSPACE)
@@ -275,7 +282,7 @@ static int refresh(struct jpfs_entry *entry)
 	struct location location;
 	int r;
 
-	if (!entry->is_linked || entry->opens > 0 || entry->content != NULL ||
+	if (!entry->is_linked || jpfs_entry_may_be_open_locked(entry) || entry->content != NULL ||
 	    entry->home == JPFS_STAGED)
 		return -ESTALE;
 	r = locate(entry->conversation, entry->path, entry->managed, &location);
@@ -298,11 +305,13 @@ int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char 
 		return 0;
 	}
 	r = locate(conversation, path, managed, &location);
-	if (entry != NULL && r == 0 && !is_current(entry, &location) && entry->opens == 0 &&
+	if (entry != NULL && r == 0 && !is_current(entry, &location) &&
+	    !jpfs_entry_may_be_open_locked(entry) &&
 	    ((location.st.st_mode ^ entry->type) & S_IFMT) == 0)
 		rebind(entry, &location);
 	if (entry != NULL && (r < 0 || !is_current(entry, &location))) {
 		jpfs_entry_orphan_locked(entry);
+		entry->is_replaced = true;
 		entry = NULL;
 	}
 	if (r < 0)
@@ -310,7 +319,7 @@ int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char 
 	if (entry != NULL && jpfs_object_try_ref(&entry->object)) {
 		if (entry->home != location.home) {
 			entry->home = location.home;
-			entry->version_ino = location.st.st_ino;
+			entry->version = jpfs_version_of(&location.st);
 		}
 		*ret = entry;
 		return 0;
@@ -355,6 +364,18 @@ int jpfs_entry_place_locked(struct jpfs_entry *entry, int *ret_root_fd,
 	return 0;
 }
 
+bool jpfs_entry_is_stale_locked(const struct jpfs_entry *entry)
+{
+	return entry->is_replaced && !jpfs_entry_may_be_open_locked(entry);
+}
+
+bool jpfs_entry_was_replaced(struct jpfs_entry *entry)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+
+	return entry->is_replaced;
+}
+
 /* stat of the file that holds the bytes now; -ESTALE it is another version by now. */
 static int stat_place(struct jpfs_entry *entry, struct stat *ret)
 {
@@ -369,7 +390,7 @@ static int stat_place(struct jpfs_entry *entry, struct stat *ret)
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
 	return S_ISREG(entry->type) && entry->home == JPFS_DURABLE &&
-			       ret->st_ino != entry->version_ino
+			       !jpfs_version_matches(&entry->version, ret)
 		       ? -ESTALE
 		       : 0;
 }
@@ -403,7 +424,7 @@ void jpfs_entry_forget_times_locked(struct jpfs_entry *entry)
 int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
 {
 	struct stat projection;
-	int r = stat_place(entry, ret);
+	int r = jpfs_entry_is_stale_locked(entry) ? -ESTALE : stat_place(entry, ret);
 
 	if (r == -ESTALE && refresh(entry) == 0)
 		r = stat_place(entry, ret);
@@ -436,9 +457,49 @@ static int open_place(struct jpfs_entry *entry)
 	fd = jp_open_regular(root_fd, path, entry->home == JPFS_STAGED ? O_RDWR : O_RDONLY);
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
-	if (entry->home == JPFS_DURABLE && (fstat(fd, &st) < 0 || st.st_ino != entry->version_ino))
+	if (entry->home == JPFS_DURABLE &&
+	    (fstat(fd, &st) < 0 || !jpfs_version_matches(&entry->version, &st)))
 		return -ESTALE;
 	return TAKE_FD(fd);
+}
+
+/* A version that somebody has replaced in the store a moment ago: a link that is held to it, or its
+ * projection, which has the same bytes until it follows. A new descriptor, or -ESTALE. */
+static int open_remains(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_view *view = conversation->view;
+	cleanup_close int fd = -EBADF;
+	char path[JPFS_PATH_BYTES];
+	struct stat st;
+
+	if (entry->home != JPFS_DURABLE || !S_ISREG(entry->type))
+		return -ESTALE;
+	if (entry->managed != JP_UNMANAGED && conversation->pins[entry->managed] != NULL) {
+		fd = jp_open_regular(view->staging.fd, conversation->pins[entry->managed],
+				     O_RDONLY);
+		if (fd >= 0 && fstat(fd, &st) == 0 && jpfs_version_matches(&entry->version, &st))
+			return TAKE_FD(fd);
+		jp_closep(&fd);
+	}
+	jpfs_workspace_path(conversation, entry->path, path);
+	fd = jp_open_regular(view->workspace_fd, path, O_RDONLY);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size != entry->version.size ||
+	    (st.st_ino != entry->shown_ino && jp_mtime_ns(&st) != entry->version.mtime_ns))
+		return -ESTALE;
+	return TAKE_FD(fd);
+}
+
+void jpfs_entry_replaced_locked(struct jpfs_conversation *conversation, const char *path,
+				const struct stat *by)
+{
+	struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, path);
+
+	if (entry == NULL || entry->home != JPFS_DURABLE ||
+	    !jpfs_entry_may_be_open_locked(entry) || jpfs_version_matches(&entry->version, by))
+		return;
+	jpfs_entry_orphan_locked(entry);
+	entry->is_replaced = true;
 }
 
 int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret)
@@ -454,13 +515,15 @@ int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **re
 	fd = open_place(entry);
 	for (int tries = 0; fd == -ESTALE && tries < 10 && refresh(entry) == 0; tries++)
 		fd = open_place(entry);
+	if (fd == -ESTALE && jpfs_entry_may_be_open_locked(entry))
+		fd = open_remains(entry);
 	if (fd < 0)
 		return fd;
 	content = jpfs_content_new(fd);
 	if (content == NULL)
 		return -ENOMEM;
 	/* Kept only while somebody needs it: a descriptor for each file ever read would be many. */
-	if (entry->opens > 0)
+	if (entry->opens > 0 || !entry->is_linked)
 		entry->content = jpfs_content_ref(content);
 	*ret = content;
 	return 0;

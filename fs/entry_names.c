@@ -93,9 +93,11 @@ static int remove_durable_now(struct jpfs_conversation *conversation, const char
  * is half written is not. */
 static void leave_staged(struct jpfs_entry *entry)
 {
-	/* The kernel tells of the last close(2) when it has time; that there was one is marked. */
+	/* The kernel tells of the last close(2) when it has time; that there was one is marked. Where it
+	 * does not tell, it may have been. */
 	if (entry->is_dirty && entry->ended_ms == 0 && entry->staged_name != NULL &&
-	    jp_staged_is_marked(entry->staged_name))
+	    (jp_staged_is_marked(entry->staged_name) ||
+	     (entry->writers == 0 && jpfs_entry_may_be_open_locked(entry))))
 		jpfs_entry_ended_locked(entry);
 	if (entry->is_dirty && (entry->ended_ms == 0 || (entry->managed == JP_UNMANAGED &&
 							 jp_name_is_temporary(entry->path))))
@@ -301,7 +303,7 @@ static int stage_for_rename(struct jpfs_entry *entry)
 	if (jp_sys->linkat(view->silo->conversations_fd, path, view->staging.fd, name, 0) < 0)
 		return jpfs_entry_stage_locked(entry, true);
 	if (fstatat(view->staging.fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    st.st_ino != entry->version_ino) {
+	    st.st_ino != entry->version.ino) {
 		(void)jp_sys->unlinkat(view->staging.fd, name, 0); /* replaced meanwhile */
 		return -ESTALE;
 	}

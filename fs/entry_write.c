@@ -10,6 +10,7 @@
 #include "core/base/sys.h"
 #include "core/validity.h"
 #include "fs/log.h"
+#include "fs/notify.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -115,6 +116,10 @@ int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content)
 	r = keep_content ? jp_copy_content(old->fd, fd) : 0;
 	if (r == 0)
 		r = jp_copy_attributes(old->fd, fd);
+	/* As any filesystem does it when a file is written to. */
+	if (r == 0 && (st.st_mode & (S_ISUID | S_ISGID)) != 0 &&
+	    jp_sys->fchmod(fd, st.st_mode & 01777) < 0)
+		r = -errno;
 	if (r == 0) {
 		content = jpfs_content_new(TAKE_FD(fd));
 		r = content == NULL ? -ENOMEM : 0;
@@ -125,14 +130,17 @@ int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content)
 	}
 	forget_staged(entry);
 	entry->staged_name = TAKE_PTR(name);
+	entry->is_shared = false;
 	entry->home = JPFS_STAGED;
 	if (entry->ended_ms != 0 && entry->is_dirty)
 		mark_staged(entry, true);
 	jpfs_content_unrefp(&entry->content);
 	if (entry->opens > 0 || !entry->is_linked)
 		entry->content = TAKE_PTR(content);
-	if (entry->is_linked)
+	if (entry->is_linked || entry->is_replaced)
 		jpfs_entry_mark_dirty_locked(entry);
+	/* Written to by somebody who did not know that its name leads elsewhere: it is kept. */
+	entry->is_superseded = entry->is_superseded || entry->is_replaced;
 	return 0;
 }
 
@@ -187,7 +195,7 @@ static bool drop_if_same(struct jpfs_entry *entry)
 	if (fstat(fd, &durable) < 0)
 		return false;
 	entry->home = JPFS_DURABLE;
-	entry->version_ino = durable.st_ino;
+	entry->version = jpfs_version_of(&durable);
 	/* Written over with the same bytes, nothing has happened; removed and made anew, it has. */
 	if (entry->is_exclusive)
 		entry->is_restored = true;
@@ -212,16 +220,41 @@ void jpfs_entry_end_locked(struct jpfs_entry *entry)
 		jpfs_entry_ended_locked(entry);
 }
 
-int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing)
+/* Whether it is the version that was opened last, which is remembered. What is being written is not
+ * told apart by its time. */
+static bool is_cached_locked(struct jpfs_entry *entry, int fd)
+{
+	struct jpfs_version before = entry->cached;
+	struct stat st;
+
+	entry->cached = (struct jpfs_version){0};
+	if (entry->home == JPFS_STAGED || fstat(fd, &st) < 0)
+		return false;
+	entry->cached = jpfs_version_of(&st);
+	if (jpfs_version_matches(&before, &st))
+		return true;
+	/* The size that the kernel has may be another version's, and it would read no further. */
+	if (entry->told != 0) {
+		entry->told = 0;
+		jpfs_notify_inode(entry->conversation->view->notify, entry->object.serial, false);
+	}
+	return false;
+}
+
+int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing, bool *ret_is_cached)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
 	cleanup_content struct jpfs_content *content = NULL;
 	int r;
 
+	/* Opening is done by name, and what is written to a version that was replaced would be lost. */
+	if (entry->is_replaced)
+		return -ESTALE;
 	r = jpfs_entry_content_locked(entry, &content);
 	if (r < 0)
 		return r;
 	entry->opens++;
+	*ret_is_cached = is_cached_locked(entry, content->fd);
 	if (entry->content == NULL)
 		entry->content = TAKE_PTR(content);
 	entry->writers += for_writing ? 1 : 0;
@@ -274,7 +307,7 @@ int jpfs_entry_keep_synced_locked(struct jpfs_entry *entry)
 /* Stage, and say that the bytes are about to change. */
 static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs_content **ret)
 {
-	int r = jpfs_entry_keep_synced_locked(entry);
+	int r = jpfs_entry_is_stale_locked(entry) ? -ESTALE : jpfs_entry_keep_synced_locked(entry);
 
 	if (r == 0)
 		r = jpfs_entry_stage_locked(entry, keep_content);
@@ -293,6 +326,31 @@ static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs
 	return 0;
 }
 
+/* Its end will be told by RELEASE, or by the companion; otherwise this was it. */
+static void changed_locked(struct jpfs_entry *entry)
+{
+	struct jpfs_view *view = entry->conversation->view;
+
+	if (entry->writers > 0 || (atomic_load(&view->opens_unseen) && view->notify != NULL &&
+				   jpfs_notify_await_locked(view->notify, entry) == 0))
+		return;
+	jpfs_entry_ended_locked(entry);
+}
+
+void jpfs_entry_made_unseen(struct jpfs_entry *entry)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+
+	if (entry->is_dirty && entry->ended_ms == 0)
+		changed_locked(entry);
+}
+
+void jpfs_entry_closed_locked(struct jpfs_entry *entry)
+{
+	if (entry->writers == 0)
+		jpfs_entry_end_locked(entry);
+}
+
 ssize_t jpfs_entry_write(struct jpfs_entry *entry, const void *data, size_t size, off_t offset)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
@@ -301,8 +359,7 @@ ssize_t jpfs_entry_write(struct jpfs_entry *entry, const void *data, size_t size
 
 	if (r == 0)
 		r = jp_write_all(content->fd, data, size, offset);
-	if (entry->writers == 0)
-		jpfs_entry_ended_locked(entry);
+	changed_locked(entry);
 	return r < 0 ? r : (ssize_t)size;
 }
 
@@ -314,8 +371,7 @@ int jpfs_entry_truncate(struct jpfs_entry *entry, off_t size)
 
 	if (r == 0 && jp_sys->ftruncate(content->fd, size) < 0)
 		r = -errno;
-	if (entry->writers == 0)
-		jpfs_entry_ended_locked(entry);
+	changed_locked(entry);
 	return r;
 }
 
@@ -327,8 +383,7 @@ int jpfs_entry_allocate(struct jpfs_entry *entry, int mode, off_t offset, off_t 
 
 	if (r == 0 && jp_sys->fallocate(content->fd, mode, offset, size) < 0)
 		r = -errno;
-	if (entry->writers == 0)
-		jpfs_entry_ended_locked(entry);
+	changed_locked(entry);
 	return r;
 }
 
@@ -467,10 +522,12 @@ static int change_entry(struct jpfs_entry *entry, const struct change *change)
 		entry->times_were_set = entry->times_were_set || (r == 0 && change->sets_times);
 		return r;
 	}
-	if (entry->managed != JP_UNMANAGED &&
-	    fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_ino == entry->version_ino)
-		jpfs_know_version_locked(conversation, entry->managed, &st);
+	if (fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ino == entry->version.ino) {
+		entry->version = jpfs_version_of(&st);
+		if (entry->managed != JP_UNMANAGED)
+			jpfs_know_version_locked(conversation, entry->managed, &st);
+	}
 	/* The projection at once; if it cannot be had now, the background goes on trying. */
 	jpfs_workspace_path(conversation, entry->path, path);
 	if (change_place(view->workspace_fd, path, change) < 0)

@@ -2,7 +2,8 @@
  * Looking into the history. See kept.h.
  *
  * Nothing is remembered but which objects the kernel holds: every look reads the store's directory,
- * so what others keep and prune is seen at once, and nobody who does not look pays for it.
+ * so what others keep and prune is seen at once, and nobody who does not look pays for it. The last few
+ * that were looked up are held open: one that is pruned while somebody reads it can be read to its end.
  */
 #include "fs/kept.h"
 
@@ -16,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Immutable but for its reference count. */
+/* Immutable but for its reference count and `fd`. */
 struct jpfs_kept {
 	struct jpfs_object object;
 	struct jpfs_view *view;
@@ -25,6 +26,7 @@ struct jpfs_kept {
 	/* Of a version, which never changes: it may be pruned while somebody has it open. */
 	off_t size;
 	blkcnt_t blocks;
+	int fd; /* open, for a while after it was looked up; protected by view->table */
 };
 
 bool jpfs_is_kept(const struct jpfs_object *object)
@@ -76,6 +78,7 @@ static int remember(struct jpfs_view *view, uint64_t id, const char *entry, cons
 	kept->entry = key.entry;
 	kept->size = st->st_size;
 	kept->blocks = st->st_blocks;
+	kept->fd = -EBADF;
 	jpfs_object_init(view, &kept->object, entry[0] != '\0' ? JPFS_KEPT : JPFS_KEPT_OF);
 	if (tsearch(kept, &view->kept, compare_kept) == NULL) {
 		free(kept->entry);
@@ -96,9 +99,39 @@ void jpfs_kept_forget(struct jpfs_kept *kept)
 	place = tfind(kept, &view->kept, compare_kept);
 	if (place != NULL && *place == kept)
 		(void)tdelete(kept, &view->kept, compare_kept);
+	for (size_t i = 0; i < JPFS_HELD_MAX; i++) {
+		if (view->held[i] == kept)
+			view->held[i] = NULL;
+	}
 	pthread_mutex_unlock(&view->table);
+	jp_closep(&kept->fd);
 	free(kept->entry);
 	free(kept);
+}
+
+static int open_by_name(const struct jpfs_kept *kept)
+{
+	char path[NAME_MAX + 64];
+
+	(void)snprintf(path, sizeof(path), "%" PRIu64 "/%s", kept->id, kept->entry);
+	return jp_open_regular(kept->view->silo->history_fd, path, O_RDONLY);
+}
+
+/* Hold a version open, in place of the one that has been held for longest. */
+static void hold(struct jpfs_kept *kept)
+{
+	struct jpfs_view *view = kept->view;
+	cleanup_close int fd = open_by_name(kept), gone = -EBADF;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&view->table);
+	struct jpfs_kept **place = &view->held[view->held_next];
+
+	if (fd < 0 || kept->fd >= 0)
+		return; /* without descriptors it is opened when it is read */
+	if (*place != NULL)
+		gone = TAKE_FD((*place)->fd);
+	kept->fd = TAKE_FD(fd);
+	*place = kept;
+	view->held_next = (view->held_next + 1) % JPFS_HELD_MAX;
 }
 
 /* ---- names ---- */
@@ -159,7 +192,11 @@ int jpfs_kept_lookup(struct jpfs_view *view, struct jpfs_object *place, const ch
 		r = stat_place(view, id, entry, &st);
 	if (r == 0 && !S_ISREG(st.st_mode))
 		r = -ENOENT;
-	return r < 0 ? r : remember(view, id, entry, &st, ret);
+	if (r == 0)
+		r = remember(view, id, entry, &st, ret);
+	if (r == 0)
+		hold((struct jpfs_kept *)*ret);
+	return r;
 }
 
 int jpfs_kept_list(struct jpfs_view *view, struct jpfs_object *place, struct jpfs_listing *listing)
@@ -216,8 +253,10 @@ int jpfs_kept_stat(struct jpfs_object *object, struct stat *st)
 int jpfs_kept_open(struct jpfs_object *object)
 {
 	const struct jpfs_kept *kept = as_kept(object);
-	char path[NAME_MAX + 64];
+	int fd;
 
-	(void)snprintf(path, sizeof(path), "%" PRIu64 "/%s", kept->id, kept->entry);
-	return jp_open_regular(kept->view->silo->history_fd, path, O_RDONLY);
+	pthread_mutex_lock(&kept->view->table);
+	fd = kept->fd >= 0 ? fcntl(kept->fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
+	pthread_mutex_unlock(&kept->view->table);
+	return fd >= 0 ? fd : open_by_name(kept);
 }

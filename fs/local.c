@@ -17,7 +17,8 @@
 #include "core/conversation_id.h"
 #include "core/history.h"
 #include "core/origin.h"
-#include "fs/view.h"
+#include "fs/notify.h"
+#include "fs/told.h"
 
 #include <fcntl.h>
 #include <search.h>
@@ -351,6 +352,7 @@ void jpfs_local_retire(struct jpfs_view *view, uint64_t id)
 	pthread_mutex_lock(&conversation->lock);
 	take_out(conversation);
 	jpfs_work_add(conversation, 0); /* what was closed and not yet stored still will be */
+	jpfs_tell_local_name_locked(conversation);
 	pthread_mutex_unlock(&conversation->lock);
 	jpfs_object_unref(&conversation->object);
 }
@@ -479,6 +481,9 @@ static int take_from_view(struct jpfs_conversation *conversation, const char *na
 	conversation->incomplete_ms = 0;
 	conversation->is_local = true;
 	conversation->in_view = true;
+	/* The kernel moves what it keeps along, and nobody would hear of changes there. */
+	jpfs_tell_local_name_locked(conversation);
+	jpfs_notify_look(view->notify, conversation);
 	return insert_object(conversation);
 }
 

@@ -52,6 +52,14 @@ struct jpfs_object *jpfs_node_get(struct jpfs_nodes *nodes, uint64_t nodeid)
 	return found != NULL ? jpfs_object_ref((*(struct node **)found)->object) : NULL;
 }
 
+bool jpfs_nodes_has(struct jpfs_nodes *nodes, uint64_t nodeid)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&nodes->lock);
+	const struct node key = {.nodeid = nodeid};
+
+	return tfind(&key, &nodes->tree, compare_nodes) != NULL;
+}
+
 int jpfs_node_remember(struct jpfs_nodes *nodes, struct jpfs_object *object)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&nodes->lock);

@@ -23,6 +23,8 @@ void jpfs_nodes_release(struct jpfs_nodes *nodes);
 
 /* The object behind a nodeid; a new reference, or NULL if the kernel made it up. */
 struct jpfs_object *jpfs_node_get(struct jpfs_nodes *nodes, uint64_t nodeid);
+/* Whether the kernel holds it, or is about to. */
+bool jpfs_nodes_has(struct jpfs_nodes *nodes, uint64_t nodeid);
 /* Count one lookup of an object. */
 must_check int jpfs_node_remember(struct jpfs_nodes *nodes, struct jpfs_object *object);
 /* FORGET, or a reply that never arrived. */

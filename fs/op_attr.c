@@ -9,14 +9,15 @@
 
 static void reply_attr(fuse_req_t req, const char *operation, int r, struct jpfs_object *object)
 {
+	struct jpfs_keep keep;
 	struct stat st;
 
 	if (r == 0)
-		r = jpfs_object_stat(jpfs_connection_of(req)->view, object, &st);
+		r = jpfs_tell_object(jpfs_connection_of(req)->view, object, false, &st, &keep);
 	if (r < 0)
 		jpfs_reply_result(req, operation, r);
 	else
-		(void)fuse_reply_attr(req, &st, 0); /* the asker is gone: nothing to undo */
+		(void)fuse_reply_attr(req, &st, keep.attributes); /* the asker is gone: no matter */
 }
 
 void jpfs_op_getattr(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
@@ -165,9 +166,14 @@ void jpfs_op_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *attr, int t
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
-	int r = object == NULL ? -ESTALE : set_attributes(connection->view, object, attr, to_set);
+	int r = object == NULL ? -ESTALE : 0;
 
-	(void)file;
+	/* truncate(2), by a name that leads elsewhere now: the kernel asks for it again. */
+	if (r == 0 && file == NULL && (to_set & FUSE_SET_ATTR_SIZE) != 0 &&
+	    object->kind == JPFS_ENTRY && jpfs_entry_was_replaced(jpfs_as_entry(object)))
+		r = -ESTALE;
+	if (r == 0)
+		r = set_attributes(connection->view, object, attr, to_set);
 	reply_attr(req, "setattr", r, object);
 }
 

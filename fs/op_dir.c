@@ -1,23 +1,26 @@
 /*
- * Listing: OPENDIR, READDIR, RELEASEDIR, FSYNCDIR.
+ * Listing: OPENDIR, READDIR, FSYNCDIR.
  *
- * A listing is made once, when the directory is opened, so that its order is the same until it is
- * closed, whatever happens in between.
+ * The kernel keeps listings, and opening a directory is no request where it can be spared (since
+ * Linux 5.1): a listing that is kept is read without us. So a directory has no handle here. A reader
+ * goes on by an offset, and what that means must not change when names come and go in between, or
+ * another reader begins: the entries are in the order of a hash of their names, and an entry's
+ * offset is its hash. The listing itself is made once for each reading from the beginning, and kept
+ * until it has been read to the end, or others push it out.
  */
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/told.h"
 #include "fs/transcripts.h"
 #include "include/jpfs.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
-struct directory_handle {
-	struct jpfs_handle handle;  /* first: one pointer serves for both */
-	struct jpfs_object *object; /* a reference */
-	struct jpfs_listing listing;
-	bool was_read; /* from the beginning; the kernel reads one directory handle at a time */
-};
+/* Offsets of "." and ".."; hashes are above. */
+#define OFFSET_SELF 1
+#define OFFSET_PARENT 2
 
 static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_listing *listing)
 {
@@ -38,7 +41,7 @@ static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_
 			r = jpfs_listing_add(listing, JPFS_TRANSCRIPTS_NAME,
 					     view->transcripts.serial, S_IFDIR);
 		return r < 0 ? r
-			     : jpfs_listing_add(listing, JPFS_STATUS_NAME, view->status.serial,
+			     : jpfs_listing_add(listing, JPFS_STATUS_NAME, view->status_ino,
 						S_IFREG);
 	case JPFS_LOCAL:
 	case JPFS_LOCAL_ARCHIVE:
@@ -49,8 +52,15 @@ static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_
 	case JPFS_TRANSCRIPTS:
 	case JPFS_TRANSCRIPTS_ARCHIVE:
 		return jpfs_transcript_list(view, object, listing);
-	case JPFS_CONVERSATION:
-		return jpfs_conversation_list(jpfs_as_conversation(object), "", listing);
+	case JPFS_CONVERSATION: {
+		struct jpfs_conversation *conversation = jpfs_as_conversation(object);
+		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
+
+		r = jpfs_conversation_list(conversation, "", listing);
+		if (r == 0)
+			jpfs_tell_listing_locked(conversation, listing);
+		return r;
+	}
 	case JPFS_ENTRY:
 		break;
 	case JPFS_KEPT:
@@ -66,104 +76,190 @@ static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_
 	return jpfs_conversation_list(place.conversation, place.path, listing);
 }
 
-static void destroy_directory(struct jpfs_handle *base)
-{
-	struct directory_handle *handle = (struct directory_handle *)base;
+/* ---- listings under way ---- */
 
-	jpfs_listing_release(&handle->listing);
-	jpfs_object_unref(handle->object);
-	free(handle);
+static int compare_offsets(const void *first, const void *second)
+{
+	const struct jpfs_listed *a = first, *b = second;
+
+	if (a->offset != b->offset)
+		return a->offset < b->offset ? -1 : 1;
+	return strcmp(a->name, b->name);
 }
+
+static void put_in_order(struct jpfs_listing *listing)
+{
+	off_t last = OFFSET_PARENT;
+
+	for (size_t i = 0; i < listing->count; i++) {
+		const char *name = listing->items[i].name;
+
+		listing->items[i].offset = (off_t)(XXH3_64bits(name, strlen(name)) >> 2);
+	}
+	qsort(listing->items, listing->count, sizeof(*listing->items), compare_offsets);
+	/* No two have the same, and none that of a dot. */
+	for (size_t i = 0; i < listing->count; i++) {
+		if (listing->items[i].offset <= last)
+			listing->items[i].offset = last + 1;
+		last = listing->items[i].offset;
+	}
+}
+
+static void release_reading(struct jpfs_reading *reading)
+{
+	jpfs_listing_release(&reading->listing);
+	*reading = (struct jpfs_reading){0};
+}
+
+void jpfs_readings_release(struct jpfs_connection *connection)
+{
+	for (size_t i = 0; i < JPFS_READINGS; i++)
+		release_reading(&connection->readings[i]);
+}
+
+/* The listing of a directory that is being read; readings_lock is held. NULL: none is under way. */
+static struct jpfs_reading *find_reading_locked(struct jpfs_connection *connection, uint64_t nodeid)
+{
+	for (size_t i = 0; i < JPFS_READINGS; i++) {
+		if (connection->readings[i].nodeid == nodeid)
+			return &connection->readings[i];
+	}
+	return NULL;
+}
+
+/* Take what is read less recently than the others. */
+static struct jpfs_reading *replace_reading_locked(struct jpfs_connection *connection,
+						   uint64_t nodeid)
+{
+	struct jpfs_reading *oldest = find_reading_locked(connection, nodeid);
+
+	for (size_t i = 0; oldest == NULL || (oldest->nodeid != nodeid && i < JPFS_READINGS); i++) {
+		if (oldest == NULL || connection->readings[i].used < oldest->used)
+			oldest = &connection->readings[i];
+	}
+	release_reading(oldest);
+	oldest->nodeid = nodeid;
+	return oldest;
+}
+
+/* Whoever lists an empty view may be about to remove it, and would meet a mount. */
+static void note_emptiness(struct jpfs_connection *connection, const struct jpfs_object *object,
+			   const struct jpfs_listing *listing)
+{
+	if (object->kind == JPFS_ROOT && listing->count == 0 &&
+	    jpfs_view_is_empty(connection->view))
+		connection->became_empty(connection);
+}
+
+/* ---- the requests ---- */
 
 void jpfs_op_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
-	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
-	struct directory_handle *handle = calloc(1, sizeof(*handle));
-	int r = object == NULL ? -ESTALE : handle == NULL ? -ENOMEM : 0;
 
-	if (r == 0)
-		r = list(connection->view, object, &handle->listing);
-	/* Whoever lists an empty view may be about to remove it, and would meet a mount. */
-	if (r == 0 && object->kind == JPFS_ROOT && handle->listing.count == 0 &&
-	    jpfs_view_is_empty(connection->view))
-		connection->became_empty(connection);
-	if (r < 0) {
-		if (handle != NULL)
-			jpfs_listing_release(&handle->listing);
-		free(handle);
-		jpfs_reply_result(req, "opendir", r);
+	(void)nodeid;
+	if (connection->needs_no_opendir) {
+		(void)fuse_reply_err(req, ENOSYS); /* never again */
 		return;
 	}
-	handle->object = jpfs_object_ref(object);
-	jpfs_handle_add(connection, &handle->handle, destroy_directory);
-	file->fh = (uintptr_t)handle;
-	if (fuse_reply_open(req, file) < 0)
-		jpfs_handle_close(&handle->handle); /* nobody has it */
+	file->cache_readdir = file->keep_cache = connection->view->notify != NULL;
+	(void)fuse_reply_open(req, file); /* the asker is gone: nothing to undo */
 }
 
-/* rewinddir(3): what has come and gone since is to be seen. The kernel reads one directory handle at
- * a time; the lock orders this thread before the one that reads on. */
-static void read_anew(struct jpfs_connection *connection, struct directory_handle *handle)
+void jpfs_op_releasedir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
-	struct jpfs_listing fresh = {0};
-	int r = handle->was_read ? list(connection->view, handle->object, &fresh) : -ENOENT;
+	(void)jpfs_connection_of(req);
+	(void)nodeid;
+	(void)file;
+	jpfs_reply_result(req, "releasedir", 0);
+}
 
-	pthread_mutex_lock(&connection->handles_lock);
-	if (r == 0) {
-		jpfs_listing_release(&handle->listing);
-		handle->listing = fresh;
-	} else {
-		jpfs_listing_release(&fresh);
+static size_t add(fuse_req_t req, char *buffer, size_t used, size_t size, const char *name,
+		  ino_t ino, mode_t type, off_t offset)
+{
+	/* Some readers take 0 for a removed entry. */
+	const struct stat st = {.st_ino = ino != 0 ? ino : 1, .st_mode = type};
+
+	return fuse_add_direntry(req, buffer + used, size - used, name, &st, offset);
+}
+
+/* Fill the buffer from the first entry after `offset`. */
+static size_t fill(fuse_req_t req, const struct jpfs_object *object,
+		   const struct jpfs_listing *listing, off_t offset, char *buffer, size_t size)
+{
+	size_t used = 0, low = 0, high = listing->count;
+
+	for (off_t dot = offset + 1; dot <= OFFSET_PARENT; dot++) {
+		size_t needed = add(req, buffer, used, size, dot == OFFSET_SELF ? "." : "..",
+				    object->serial, S_IFDIR, dot);
+
+		if (needed > size - used)
+			return used;
+		used += needed;
 	}
-	handle->was_read = true;
-	pthread_mutex_unlock(&connection->handles_lock);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (listing->items[middle].offset > offset)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	for (size_t i = low; i < listing->count; i++) {
+		const struct jpfs_listed *item = &listing->items[i];
+		size_t needed = add(req, buffer, used, size, item->name, item->ino, item->type,
+				    item->offset);
+
+		if (needed > size - used)
+			break;
+		used += needed;
+	}
+	return used;
 }
 
 void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 		     struct fuse_file_info *file)
 {
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-	struct directory_handle *handle = (struct directory_handle *)base;
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 	cleanup_free char *buffer = malloc(size);
-	size_t used = 0;
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	struct jpfs_listing fresh = {0};
+	struct jpfs_reading *reading;
+	size_t used;
+	int r = object == NULL ? -ESTALE : buffer == NULL ? -ENOMEM : 0;
 
-	(void)nodeid;
-	if (buffer == NULL) {
-		jpfs_reply_result(req, "readdir", -ENOMEM);
+	(void)file;
+	/* From the beginning: what has come and gone since is to be seen. */
+	if (r == 0 && offset == 0) {
+		r = list(connection->view, object, &fresh);
+		if (r == 0)
+			note_emptiness(connection, object, &fresh);
+	}
+	held = jp_lock(&connection->readings_lock);
+	reading = find_reading_locked(connection, nodeid);
+	if (r == 0 && offset != 0 && reading == NULL) {
+		jp_unlockp(&held);
+		r = list(connection->view, object, &fresh);
+		held = jp_lock(&connection->readings_lock);
+	}
+	if (r < 0) {
+		jp_unlockp(&held);
+		jpfs_listing_release(&fresh);
+		jpfs_reply_result(req, "readdir", r);
 		return;
 	}
-	if (offset == 0)
-		read_anew(jpfs_connection_of(req), handle);
-	/* Offsets count entries: ".", "..", then the listing. */
-	for (size_t i = (size_t)offset; i < handle->listing.count + 2; i++) {
-		struct stat st = {.st_ino = handle->object->serial, .st_mode = S_IFDIR};
-		const char *name = i == 0 ? "." : "..";
-		size_t needed;
-
-		if (i >= 2) {
-			name = handle->listing.items[i - 2].name;
-			st.st_ino = handle->listing.items[i - 2].ino;
-			st.st_mode = handle->listing.items[i - 2].type;
-		}
-		if (st.st_ino == 0)
-			st.st_ino = 1; /* some readers take 0 for a removed entry */
-		needed =
-			fuse_add_direntry(req, buffer + used, size - used, name, &st, (off_t)i + 1);
-		if (needed > size - used)
-			break;
-		used += needed;
+	if (offset == 0 || reading == NULL) {
+		put_in_order(&fresh);
+		reading = replace_reading_locked(connection, nodeid);
+		reading->listing = fresh;
 	}
+	reading->used = ++connection->readings_used;
+	used = fill(req, object, &reading->listing, offset, buffer, size);
+	if (used == 0)
+		release_reading(reading); /* read to its end */
+	jp_unlockp(&held);
 	(void)fuse_reply_buf(req, buffer, used); /* the asker is gone: nothing to undo */
-}
-
-void jpfs_op_releasedir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
-{
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-
-	(void)nodeid;
-	jpfs_handle_close(base);
-	jpfs_reply_result(req, "releasedir", 0);
 }
 
 static int sync_directory(struct jpfs_view *view, struct jpfs_object *object)
@@ -182,11 +278,11 @@ static int sync_directory(struct jpfs_view *view, struct jpfs_object *object)
 
 void jpfs_op_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int data_only, struct fuse_file_info *file)
 {
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 
-	(void)nodeid;
 	(void)data_only;
+	(void)file;
 	jpfs_reply_result(req, "fsyncdir",
-			  sync_directory(jpfs_connection_of(req)->view,
-					 ((struct directory_handle *)base)->object));
+			  object == NULL ? -ESTALE : sync_directory(connection->view, object));
 }

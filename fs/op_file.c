@@ -1,4 +1,10 @@
-/* Files and their bytes: CREATE, OPEN, READ, WRITE, FLUSH, RELEASE, FSYNC, FALLOCATE, LSEEK. */
+/*
+ * Files and their bytes: CREATE, OPEN, READ, WRITE, FLUSH, RELEASE, FSYNC, FALLOCATE, LSEEK.
+ *
+ * Opening a file that exists is no request where the kernel can do without (since Linux 3.16): what
+ * it keeps of a file is then read without us. Such a file is not released and not flushed either, so
+ * reading and writing go by the nodeid alone, and the end of a writer is asked for (entry_write.c).
+ */
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "fs/kept.h"
@@ -14,9 +20,7 @@ struct handle {
 	struct jpfs_handle handle;  /* first: one pointer serves for both */
 	struct jpfs_object *object; /* a reference */
 	bool can_write;
-	int fd;     /* JPFS_KEPT, JPFS_TRANSCRIPT: owned; what is read may go meanwhile */
-	char *text; /* JPFS_STATUS: what was true when it was opened */
-	size_t size;
+	bool keeps_cache; /* the pages that the kernel has are this version's */
 };
 
 static void destroy_file(struct jpfs_handle *base)
@@ -28,8 +32,6 @@ static void destroy_file(struct jpfs_handle *base)
 	else if (handle->object->kind == JPFS_OUTSIDER)
 		jpfs_outside_release(base->connection->view, jpfs_as_outsider(handle->object));
 	jpfs_object_unref(handle->object);
-	jp_closep(&handle->fd);
-	free(handle->text);
 	free(handle);
 }
 
@@ -43,18 +45,17 @@ static int open_object(struct jpfs_connection *connection, struct jpfs_object *o
 	if (handle == NULL)
 		return -ENOMEM;
 	handle->can_write = (flags & O_ACCMODE) != O_RDONLY;
-	handle->fd = -EBADF;
 	if (object->kind == JPFS_ENTRY)
-		r = jpfs_entry_open(jpfs_as_entry(object), handle->can_write);
+		r = jpfs_entry_open(jpfs_as_entry(object), handle->can_write,
+				    &handle->keeps_cache);
 	else if (object->kind == JPFS_OUTSIDER)
 		r = jpfs_outside_open(view, jpfs_as_outsider(object));
 	else if (object->kind == JPFS_STATUS)
-		r = handle->can_write ? -EACCES
-				      : jpfs_status_text(view, &handle->text, &handle->size);
+		r = handle->can_write ? -EACCES : 0;
 	else if (object->kind == JPFS_KEPT)
-		r = handle->fd = handle->can_write ? -EROFS : jpfs_kept_open(object);
+		r = handle->can_write ? -EROFS : 0;
 	else if (object->kind == JPFS_TRANSCRIPT)
-		r = handle->can_write ? -EROFS : jpfs_transcript_open(object, &handle->fd);
+		r = handle->can_write ? -EROFS : 0;
 	if (r < 0) {
 		free(handle);
 		return r;
@@ -73,9 +74,9 @@ static void reply_open(fuse_req_t req, const char *operation, int r, struct hand
 		return;
 	}
 	file->fh = (uintptr_t)handle;
-	file->direct_io = handle->object->kind == JPFS_STATUS ? 1 : 0;
-	/* An object is one version. */
-	file->keep_cache = handle->object->kind == JPFS_TRANSCRIPT ? 1 : 0;
+	file->noflush = handle->can_write ? 0 : 1;
+	/* A transcript's object is one version. */
+	file->keep_cache = handle->keeps_cache || handle->object->kind == JPFS_TRANSCRIPT ? 1 : 0;
 	jpfs_handle_add(handle->handle.connection, &handle->handle, destroy_file);
 	if (fuse_reply_open(req, file) < 0)
 		jpfs_handle_close(&handle->handle); /* nobody has it */
@@ -84,9 +85,16 @@ static void reply_open(fuse_req_t req, const char *operation, int r, struct hand
 void jpfs_op_open(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
-	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
+	cleanup_object struct jpfs_object *object = NULL;
 	struct handle *handle = NULL;
-	int r = object == NULL ? -ESTALE : open_object(connection, object, file->flags, &handle);
+	int r;
+
+	if (connection->needs_no_open) {
+		(void)fuse_reply_err(req, ENOSYS); /* never again */
+		return;
+	}
+	object = jpfs_node_get(&connection->nodes, nodeid);
+	r = object == NULL ? -ESTALE : open_object(connection, object, file->flags, &handle);
 
 	reply_open(req, "open", r, handle, file);
 }
@@ -150,6 +158,11 @@ static int create(struct jpfs_connection *connection, struct jpfs_object *parent
 		r = create_inside(&place, mode, flags, ret_object);
 	if (r < 0)
 		return r;
+	if (connection->needs_no_open) {
+		if ((*ret_object)->kind == JPFS_ENTRY)
+			jpfs_entry_made_unseen(jpfs_as_entry(*ret_object));
+		return 0;
+	}
 	r = open_object(connection, *ret_object, flags, ret_handle);
 	/* Made, but nobody has it open who could end it. */
 	if (r < 0 && (*ret_object)->kind == JPFS_ENTRY) {
@@ -182,10 +195,14 @@ void jpfs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 		return;
 	}
 	file->fh = (uintptr_t)handle;
-	jpfs_handle_add(connection, &handle->handle, destroy_file);
+	if (handle != NULL)
+		jpfs_handle_add(connection, &handle->handle, destroy_file);
+	else
+		file->keep_cache = 1;
 	if (fuse_reply_create(req, &entry, file) < 0) {
 		jpfs_node_forget(&connection->nodes, entry.ino, 1); /* the kernel never got it */
-		jpfs_handle_close(&handle->handle);
+		if (handle != NULL)
+			jpfs_handle_close(&handle->handle);
 	}
 }
 
@@ -203,7 +220,9 @@ static void bytes_release(struct bytes *bytes)
 	jpfs_content_unrefp(&bytes->content);
 }
 
-static int get_bytes(struct jpfs_view *view, struct jpfs_object *object, struct bytes *ret)
+/* `flags` as for open(2): an outsider's mode may forbid more. */
+static int get_bytes(struct jpfs_view *view, struct jpfs_object *object, int flags,
+		     struct bytes *ret)
 {
 	struct jpfs_entry *entry = jpfs_as_entry(object);
 	int r;
@@ -219,32 +238,30 @@ static int get_bytes(struct jpfs_view *view, struct jpfs_object *object, struct 
 	if (object->kind == JPFS_KEPT)
 		ret->fd = jpfs_kept_open(object);
 	else if (object->kind == JPFS_OUTSIDER)
-		ret->fd = jpfs_outside_fd(view, jpfs_as_outsider(object), O_RDWR | O_NONBLOCK);
+		ret->fd = jpfs_outside_fd(view, jpfs_as_outsider(object), flags | O_NONBLOCK);
 	else
 		return -EBADF;
 	ret->is_own = true;
 	return ret->fd < 0 ? ret->fd : 0;
 }
 
-static ssize_t read_bytes(struct jpfs_view *view, struct handle *handle, char *buffer, size_t size,
-			  off_t offset)
+static ssize_t read_bytes(struct jpfs_view *view, struct jpfs_object *object, char *buffer,
+			  size_t size, off_t offset)
 {
 	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
 	size_t got = 0;
 	int r;
 
-	if (handle->text != NULL) {
-		if ((size_t)offset >= handle->size)
-			return 0;
-		got = handle->size - (size_t)offset;
-		got = got < size ? got : size;
-		memcpy(buffer, handle->text + offset, got);
-		return (ssize_t)got;
+	if (object->kind == JPFS_STATUS)
+		return jpfs_status_read(object, buffer, size, offset);
+	if (object->kind == JPFS_TRANSCRIPT) {
+		r = jpfs_transcript_open(object, &bytes.fd);
+		if (r == 0 && bytes.fd < 0)
+			return jpfs_transcript_read(object, buffer, size, offset);
+		bytes.is_own = true;
+	} else {
+		r = get_bytes(view, object, O_RDONLY, &bytes);
 	}
-	if (handle->object->kind == JPFS_TRANSCRIPT && handle->fd < 0)
-		return jpfs_transcript_read(handle->object, buffer, size, offset);
-	bytes.fd = handle->fd;
-	r = handle->fd >= 0 ? 0 : get_bytes(view, handle->object, &bytes);
 	if (r < 0)
 		return r;
 	/* A short answer means the end of the file to the kernel. */
@@ -265,14 +282,14 @@ static ssize_t read_bytes(struct jpfs_view *view, struct handle *handle, char *b
 void jpfs_op_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 		  struct fuse_file_info *file)
 {
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-	struct handle *handle = (struct handle *)base;
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 	cleanup_free char *buffer = malloc(size > 0 ? size : 1);
-	ssize_t n = buffer == NULL ? -ENOMEM
-				   : read_bytes(jpfs_connection_of(req)->view, handle, buffer, size,
-						offset);
+	ssize_t n = object == NULL   ? -ESTALE
+		    : buffer == NULL ? -ENOMEM
+				     : read_bytes(connection->view, object, buffer, size, offset);
 
-	(void)nodeid;
+	(void)file;
 	if (n < 0)
 		jpfs_reply_result(req, "read", (int)n);
 	else
@@ -288,7 +305,7 @@ static ssize_t write_bytes(struct jpfs_view *view, struct jpfs_object *object, c
 
 	if (object->kind == JPFS_ENTRY)
 		return jpfs_entry_write(jpfs_as_entry(object), data, size, offset);
-	r = get_bytes(view, object, &bytes);
+	r = get_bytes(view, object, O_RDWR, &bytes);
 	if (r == 0)
 		r = jp_write_all(bytes.fd, data, size, offset);
 	return r < 0 ? r : (ssize_t)size;
@@ -297,11 +314,12 @@ static ssize_t write_bytes(struct jpfs_view *view, struct jpfs_object *object, c
 void jpfs_op_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t size, off_t offset,
 		   struct fuse_file_info *file)
 {
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-	struct handle *handle = (struct handle *)base;
-	ssize_t n = write_bytes(jpfs_connection_of(req)->view, handle->object, data, size, offset);
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
+	ssize_t n = object == NULL ? -ESTALE
+				   : write_bytes(connection->view, object, data, size, offset);
 
-	(void)nodeid;
+	(void)file;
 	if (n < 0)
 		jpfs_reply_result(req, "write", (int)n);
 	else
@@ -310,21 +328,28 @@ void jpfs_op_write(fuse_req_t req, fuse_ino_t nodeid, const char *data, size_t s
 
 void jpfs_op_flush(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-	struct handle *handle = (struct handle *)base;
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = NULL;
 
-	(void)nodeid;
-	if (handle->can_write && handle->object->kind == JPFS_ENTRY)
-		jpfs_entry_flush(jpfs_as_entry(handle->object));
+	if (connection->needs_no_open) {
+		(void)fuse_reply_err(req, ENOSYS); /* never again */
+		return;
+	}
+	object = jpfs_node_get(&connection->nodes, nodeid);
+	(void)file;
+	if (object != NULL && object->kind == JPFS_ENTRY)
+		jpfs_entry_flush(jpfs_as_entry(object));
 	jpfs_reply_result(req, "flush", 0);
 }
 
 void jpfs_op_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file)
 {
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-
 	(void)nodeid;
-	jpfs_handle_close(base);
+	if (file->fh != 0) {
+		cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
+
+		jpfs_handle_close(base);
+	}
 	jpfs_reply_result(req, "release", 0);
 }
 
@@ -338,18 +363,19 @@ static int sync_bytes(struct jpfs_view *view, struct jpfs_object *object)
 	if (object->kind == JPFS_STATUS || object->kind == JPFS_KEPT ||
 	    object->kind == JPFS_TRANSCRIPT)
 		return 0;
-	r = get_bytes(view, object, &bytes);
+	r = get_bytes(view, object, O_RDONLY, &bytes);
 	return r == 0 && jp_sys->fsync(bytes.fd) < 0 ? -errno : r;
 }
 
 void jpfs_op_fsync(fuse_req_t req, fuse_ino_t nodeid, int data_only, struct fuse_file_info *file)
 {
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-	struct handle *handle = (struct handle *)base;
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 
-	(void)nodeid;
 	(void)data_only;
-	jpfs_reply_result(req, "fsync", sync_bytes(jpfs_connection_of(req)->view, handle->object));
+	(void)file;
+	jpfs_reply_result(req, "fsync",
+			  object == NULL ? -ESTALE : sync_bytes(connection->view, object));
 }
 
 static int allocate(struct jpfs_view *view, struct jpfs_object *object, int mode, off_t offset,
@@ -360,46 +386,49 @@ static int allocate(struct jpfs_view *view, struct jpfs_object *object, int mode
 
 	if (object->kind == JPFS_ENTRY)
 		return jpfs_entry_allocate(jpfs_as_entry(object), mode, offset, length);
-	r = get_bytes(view, object, &bytes);
+	r = get_bytes(view, object, O_RDWR, &bytes);
 	return r == 0 && fallocate(bytes.fd, mode, offset, length) < 0 ? -errno : r;
 }
 
 void jpfs_op_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset, off_t length,
 		       struct fuse_file_info *file)
 {
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-	struct handle *handle = (struct handle *)base;
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 
-	(void)nodeid;
-	jpfs_reply_result(
-		req, "fallocate",
-		allocate(jpfs_connection_of(req)->view, handle->object, mode, offset, length));
+	(void)file;
+	jpfs_reply_result(req, "fallocate",
+			  object == NULL ? -ESTALE
+					 : allocate(connection->view, object, mode, offset, length));
+}
+
+static int seek(struct jpfs_view *view, struct jpfs_object *object, off_t offset, int whence,
+		off_t *ret)
+{
+	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
+	int r;
+
+	if (object->kind == JPFS_STATUS)
+		return jpfs_status_seek(object, offset, whence, ret);
+	if (object->kind == JPFS_TRANSCRIPT)
+		return jpfs_transcript_seek(object, offset, whence, ret);
+	r = get_bytes(view, object, O_RDONLY, &bytes);
+	if (r < 0)
+		return r;
+	/* Everything here reads and writes at given offsets, so the shared one may move. */
+	*ret = lseek(bytes.fd, offset, whence);
+	return *ret < 0 ? -errno : 0;
 }
 
 void jpfs_op_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
 		   struct fuse_file_info *file)
 {
-	cleanup_handle struct jpfs_handle *base = jpfs_handle_get(req, file);
-	struct handle *handle = (struct handle *)base;
-	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 	off_t found = 0;
-	bool is_transcript = handle->object->kind == JPFS_TRANSCRIPT;
-	int r = is_transcript ? jpfs_transcript_seek(handle->object, offset, whence, &found) : 0;
+	int r = object == NULL ? -ESTALE : seek(connection->view, object, offset, whence, &found);
 
-	(void)nodeid;
-	if (handle->text == NULL && !is_transcript)
-		r = get_bytes(jpfs_connection_of(req)->view, handle->object, &bytes);
-	else if (is_transcript)
-		; /* found already */
-	else if (offset < 0 || (size_t)offset >= handle->size)
-		r = -ENXIO;
-	else
-		found = whence == SEEK_DATA ? offset : (off_t)handle->size; /* without holes */
-	/* Everything here reads and writes at given offsets, so the shared one may move. */
-	if (r == 0 && !is_transcript && handle->text == NULL) {
-		found = lseek(bytes.fd, offset, whence);
-		r = found < 0 ? -errno : 0;
-	}
+	(void)file;
 	if (r < 0)
 		jpfs_reply_result(req, "lseek", r);
 	else

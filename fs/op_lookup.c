@@ -1,6 +1,7 @@
 /* Finding names: LOOKUP and FORGET. */
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/told.h"
 #include "fs/transcripts.h"
 #include "include/jpfs.h"
 
@@ -8,15 +9,33 @@
 
 void jpfs_op_init(void *userdata, struct fuse_conn_info *connection)
 {
-	(void)userdata;
 	/* O_TRUNC as a change of size of its own: one path for all truncations. */
 	connection->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
 	/* Listing should not stat what nobody asks for. */
 	connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+	/* Else each write asks for security.capability. What this leaves to us, entry_write.c does. */
+#ifdef FUSE_CAP_HANDLE_KILLPRIV_V2 /* libfuse 3.15 */
+	if ((connection->capable & FUSE_CAP_HANDLE_KILLPRIV_V2) != 0)
+		connection->want |= FUSE_CAP_HANDLE_KILLPRIV_V2;
+#endif
+	jpfs_connection_negotiate(userdata, connection);
 }
 
+/* Whether a name that is not there outside of conversations can come there only through the mount. */
+static bool stays_absent(struct jpfs_view *view, const struct jpfs_object *parent, const char *name)
+{
+	if (view->notify == NULL)
+		return false;
+	if (parent->kind == JPFS_OUTSIDER)
+		return true;
+	return jpfs_is_partition(parent) && !(name[0] >= '0' && name[0] <= '9') &&
+	       strcmp(name, JPFS_CONTROL_NAME) != 0 && strcmp(name, JP_ARCHIVE_NAME) != 0 &&
+	       !jpfs_is_temporary_name(name);
+}
+
+/* `ret_keep` is for how long the kernel may keep that there is nothing. */
 static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
-		  struct jpfs_object **ret)
+		  struct jpfs_object **ret, double *ret_keep)
 {
 	struct jpfs_inner_place place;
 	struct jpfs_entry *entry;
@@ -24,6 +43,7 @@ static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
+	*ret_keep = stays_absent(view, parent, name) ? JPFS_KEEP_SECONDS : 0;
 	switch (parent->kind) {
 	case JPFS_ROOT:
 	case JPFS_ARCHIVE:
@@ -46,10 +66,8 @@ static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char
 			*ret = jpfs_object_ref(&view->transcripts);
 			return 0;
 		}
-		if (strcmp(name, JPFS_STATUS_NAME) != 0)
-			return -ENOENT;
-		*ret = jpfs_object_ref(&view->status);
-		return 0;
+		return strcmp(name, JPFS_STATUS_NAME) == 0 ? jpfs_status_lookup(view, ret)
+							   : -ENOENT;
 	case JPFS_HISTORY:
 	case JPFS_KEPT_OF:
 		return jpfs_kept_lookup(view, parent, name, ret);
@@ -69,6 +87,8 @@ static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char
 		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(place.conversation);
 
 		r = jpfs_entry_lookup_locked(place.conversation, place.path, &entry);
+		if (r == -ENOENT)
+			*ret_keep = jpfs_tell_absence_locked(place.conversation, place.path);
 	}
 	if (r == 0)
 		*ret = &entry->object;
@@ -80,8 +100,16 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 	cleanup_object struct jpfs_object *directory = jpfs_node_get(&connection->nodes, parent);
 	cleanup_object struct jpfs_object *object = NULL;
-	int r = directory == NULL ? -ESTALE : lookup(connection->view, directory, name, &object);
+	double keep = 0;
+	int r = directory == NULL ? -ESTALE
+				  : lookup(connection->view, directory, name, &object, &keep);
 
+	if (r == -ENOENT && keep > 0) {
+		const struct fuse_entry_param nothing = {.entry_timeout = keep};
+
+		(void)fuse_reply_entry(req, &nothing); /* the asker is gone: nothing to undo */
+		return;
+	}
 	jpfs_reply_entry(req, "lookup", r, object);
 }
 

@@ -96,9 +96,9 @@ static int make_directory(struct jpfs_view *view, struct jpfs_object *parent, co
 	return r;
 }
 
-void jpfs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+static void make_asked_directory(fuse_req_t req, struct jpfs_connection *connection,
+				 fuse_ino_t parent, const char *name, mode_t mode)
 {
-	struct jpfs_connection *connection = jpfs_connection_of(req);
 	cleanup_object struct jpfs_object *directory = jpfs_node_get(&connection->nodes, parent);
 	cleanup_object struct jpfs_object *object = NULL;
 	int r = directory == NULL
@@ -106,6 +106,18 @@ void jpfs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t m
 			: make_directory(connection->view, directory, name, mode, &object);
 
 	jpfs_reply_entry(req, "mkdir", r, object);
+}
+
+void jpfs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+
+	/* It wanted the kernel to look, and does not mean it: companion.h. */
+	if (connection->view->companion > 0 && fuse_req_ctx(req)->pid == connection->view->companion) {
+		jpfs_reply_result(req, "mkdir", -EEXIST);
+		return;
+	}
+	make_asked_directory(req, connection, parent, name, mode);
 }
 
 static int make_symlink(struct jpfs_view *view, struct jpfs_object *parent, const char *name,

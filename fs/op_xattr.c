@@ -8,6 +8,7 @@
 #include "core/origin.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/told.h"
 #include "fs/transcripts.h"
 #include "include/jpfs.h"
 
@@ -52,6 +53,11 @@ static int open_places(struct jpfs_view *view, struct jpfs_object *object, struc
 	if (entry != NULL) {
 		cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
 
+		if (!entry->is_linked && entry->content != NULL) {
+			ret->fd = fcntl(entry->content->fd, F_DUPFD_CLOEXEC, 3);
+			(void)snprintf(ret->path, sizeof(ret->path), "/proc/self/fd/%d", ret->fd);
+			return ret->fd < 0 ? -errno : 0;
+		}
 		r = entry->is_linked ? jpfs_entry_place_locked(entry, &root_fd, path) : -ESTALE;
 		if (r < 0)
 			return r;
@@ -115,13 +121,16 @@ static int end_draft(struct jpfs_object *object, const char *value, size_t size)
 {
 	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
 
+	int r = -EINVAL;
+
 	if (conversation == NULL)
 		return -EOPNOTSUPP;
 	if (size == 6 && memcmp(value, "commit", 6) == 0)
-		return jpfs_draft_commit(conversation);
-	if (size == 7 && memcmp(value, "discard", 7) == 0)
-		return jpfs_draft_discard(conversation);
-	return -EINVAL;
+		r = jpfs_draft_commit(conversation);
+	else if (size == 7 && memcmp(value, "discard", 7) == 0)
+		r = jpfs_draft_discard(conversation);
+	jpfs_told_look(conversation); /* whoever asked looks next */
+	return r;
 }
 
 static int set_value(struct jpfs_view *view, struct jpfs_object *object, const char *name,
@@ -192,6 +201,15 @@ static void reply_value(fuse_req_t req, const char *operation, const char *value
 		(void)fuse_reply_buf(req, value, (size_t)n);
 }
 
+/* `ls -l` asks for these of each file. Of a filesystem that says that it has no such thing it does not
+ * ask again; "none here" would be asked of every file anew, and the kernel keeps neither answer. */
+static bool is_asked_of_everything(const char *name)
+{
+	return strcmp(name, "security.selinux") == 0 || strcmp(name, "security.capability") == 0 ||
+	       strcmp(name, "system.posix_acl_access") == 0 ||
+	       strcmp(name, "system.posix_acl_default") == 0;
+}
+
 static ssize_t get_value(struct jpfs_view *view, struct jpfs_object *object, const char *name,
 			 char *buffer, size_t size)
 {
@@ -202,6 +220,8 @@ static ssize_t get_value(struct jpfs_view *view, struct jpfs_object *object, con
 	if (r < 0)
 		return r == -ENOENT ? -ENODATA : r;
 	n = getxattr(places.path, name, buffer, size);
+	if (n < 0 && errno == ENODATA && is_asked_of_everything(name))
+		return -EOPNOTSUPP;
 	return n < 0 ? -errno : n;
 }
 

@@ -14,7 +14,7 @@
 struct jpfs_connection;
 
 /*
- * What fi->fh stands for: the beginning of a file's or a directory's handle. The connection knows
+ * What fi->fh stands for: the beginning of a file's handle. The connection knows
  * them all, because the kernel releases none of them when a mount is taken away by force. They are
  * counted: the open file is one reference, each request that uses it another.
  */
@@ -25,6 +25,16 @@ struct jpfs_handle {
 	void (*destroy)(struct jpfs_handle *handle);
 };
 
+/* A directory's listing, while somebody reads it. */
+struct jpfs_reading {
+	uint64_t nodeid; /* 0: none */
+	uint64_t used;   /* when it was read from last */
+	struct jpfs_listing listing;
+};
+
+/* How many directories can be read in turn without listing one of them anew. */
+#define JPFS_READINGS 16
+
 /* One connection to the kernel; what fuse_req_userdata() gives. */
 struct jpfs_connection {
 	struct jpfs_view *view;
@@ -32,6 +42,12 @@ struct jpfs_connection {
 	struct jpfs_nodes nodes;
 	pthread_mutex_t handles_lock; /* a leaf */
 	struct jpfs_handle *handles;  /* protected by handles_lock */
+	/* Opening a directory, a file, is no request; immutable once served. */
+	bool needs_no_opendir, needs_no_open;
+	pthread_mutex_t readings_lock; /* a leaf */
+	/* protected by readings_lock */
+	struct jpfs_reading readings[JPFS_READINGS];
+	uint64_t readings_used;
 	/* Called when the view has become empty, before the answer: session.c. */
 	void (*became_empty)(struct jpfs_connection *connection);
 };
@@ -42,6 +58,11 @@ void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *
 			  struct jpfs_idle *idle);
 /* No request is under way any more: let go of whatever the kernel still held. */
 void jpfs_connection_release(struct jpfs_connection *connection);
+
+/* op_dir.c: let go of the listings under way. */
+void jpfs_readings_release(struct jpfs_connection *connection);
+/* What is agreed on with the kernel when it connects. */
+void jpfs_connection_negotiate(struct jpfs_connection *connection, struct fuse_conn_info *kernel);
 
 void jpfs_handle_add(struct jpfs_connection *connection, struct jpfs_handle *handle,
 		     void (*destroy)(struct jpfs_handle *handle));
@@ -65,6 +86,14 @@ must_check int jpfs_inner_place(struct jpfs_object *parent, const char *name,
 
 must_check int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object,
 				struct stat *ret);
+/* For how many seconds the kernel may keep what it is told. */
+struct jpfs_keep {
+	double name, attributes;
+};
+/* The same, for the kernel: what may be kept of it, and of the name that led to it, is noted
+ * (told.h). */
+must_check int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool with_name,
+				struct stat *ret, struct jpfs_keep *ret_keep);
 
 /* reply.c: the outer halves that several operations share. */
 void jpfs_reply_result(fuse_req_t req, const char *operation, int r); /* 0 or -errno */

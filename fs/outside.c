@@ -9,6 +9,7 @@
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "fs/desktop_trash.h"
+#include "fs/notify.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -66,6 +67,21 @@ int jpfs_outside_path(struct jpfs_view *view, struct jpfs_object *directory, con
 		r = -ENAMETOOLONG;
 	*ret_root_fd = view->workspace_fd;
 	return r < 0 ? r : jpfs_desktop_trash_redirect(view, ret_root_fd, ret);
+}
+
+void jpfs_outside_tell_name(struct jpfs_view *view, struct jpfs_object *directory, const char *name)
+{
+	char path[JPFS_PATH_BYTES] = "", whole[JPFS_PATH_BYTES + NAME_MAX + 8];
+	int r;
+
+	if (view->notify == NULL)
+		return;
+	pthread_mutex_lock(&view->table);
+	r = path_locked(directory, path, sizeof(path));
+	pthread_mutex_unlock(&view->table);
+	(void)snprintf(whole, sizeof(whole), "%s/%s", path[0] != '\0' ? path : ".", name);
+	if (r == 0)
+		jpfs_notify_name(view->notify, directory->serial, whole);
 }
 
 /* The object of a name, made if there is none. */
@@ -335,6 +351,29 @@ int jpfs_outside_symlink(struct jpfs_view *view, const char *target, struct jpfs
 	return make(view, parent, name, S_IFLNK, target, ret);
 }
 
+/* A name is about to go. Who has its file open goes on with it, and where opening is no request that
+ * may be anybody: it stays open for as long as the kernel holds it. */
+static void hold(struct jpfs_view *view, struct jpfs_object *parent, const char *name, int parent_fd)
+{
+	cleanup_free char *copy = strdup(name);
+	struct jpfs_outsider key = {.parent = parent, .name = copy};
+	cleanup_close int fd = -EBADF;
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	struct jpfs_outsider *outsider;
+	void *place;
+
+	if (!atomic_load(&view->opens_unseen) || copy == NULL)
+		return;
+	fd = jp_open_regular(parent_fd, name, O_RDWR);
+	if (fd == -EACCES || fd == -EROFS || fd == -ETXTBSY || fd == -EPERM)
+		fd = jp_open_regular(parent_fd, name, O_RDONLY);
+	held = jp_lock(&view->table);
+	place = tfind(&key, &view->outsiders, compare_outsiders);
+	outsider = place != NULL ? *(struct jpfs_outsider **)place : NULL;
+	if (fd >= 0 && outsider != NULL && outsider->fd < 0)
+		outsider->fd = TAKE_FD(fd);
+}
+
 int jpfs_outside_unlink(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
 			bool is_directory)
 {
@@ -344,6 +383,8 @@ int jpfs_outside_unlink(struct jpfs_view *view, struct jpfs_object *parent, cons
 	pthread_rwlock_rdlock(&view->outside_lock);
 	fd = open_named_parent(view, parent, name);
 	r = fd;
+	if (fd >= 0 && !is_directory)
+		hold(view, parent, name, fd);
 	if (fd >= 0)
 		r = jp_sys->unlinkat(fd, name, is_directory ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 	pthread_rwlock_unlock(&view->outside_lock);
@@ -365,6 +406,10 @@ int jpfs_outside_rename(struct jpfs_view *view, struct jpfs_object *old_parent,
 	r = old_fd = open_named_parent(view, old_parent, old_name);
 	if (r >= 0)
 		r = new_fd = open_named_parent(view, new_parent, new_name);
+	if (r >= 0)
+		hold(view, new_parent, new_name, new_fd);
+	if (r >= 0 && (flags & RENAME_EXCHANGE) != 0)
+		hold(view, old_parent, old_name, old_fd);
 	if (r >= 0)
 		r = jpfs_desktop_trash_move(old_fd, old_name, new_fd, new_name, flags);
 	if (r == 0 && (flags & RENAME_EXCHANGE) != 0) {

@@ -614,9 +614,14 @@ int jpfs_partition_rename(struct jpfs_view *view, struct jpfs_object *old_parent
 	}
 	if ((flags & RENAME_EXCHANGE) != 0 && conversation != NULL)
 		return -EINVAL;
-	if (conversation != NULL)
-		return rename_away(conversation, new_parent, new_name, flags);
-	if (is_conversation_name)
-		return rename_here(view, old_parent, old_name, new_parent, new_name, new_id, flags);
+	if (conversation != NULL || is_conversation_name) {
+		r = conversation != NULL ? rename_away(conversation, new_parent, new_name, flags)
+					 : rename_here(view, old_parent, old_name, new_parent,
+						       new_name, new_id, flags);
+		/* The kernel moves what it holds, and here it is another thing from now on. */
+		if (r == 0)
+			jpfs_outside_tell_name(view, new_parent, new_name);
+		return r;
+	}
 	return jpfs_outside_rename(view, old_parent, old_name, new_parent, new_name, flags);
 }

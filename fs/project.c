@@ -14,7 +14,8 @@
 #include "core/base/sys.h"
 #include "core/history.h"
 #include "core/version.h"
-#include "fs/view.h"
+#include "fs/notify.h"
+#include "fs/told.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -156,7 +157,7 @@ static bool is_still_shown(struct jpfs_conversation *conversation, const char *p
 	    jpfs_entry_lookup_locked(conversation, path, &entry) < 0)
 		return false;
 	object = &entry->object;
-	return (entry->home == JPFS_DURABLE && entry->version_ino == job->source.st_ino) ||
+	return (entry->home == JPFS_DURABLE && entry->version.ino == job->source.st_ino) ||
 	       entry->home == JPFS_PINNED;
 }
 
@@ -377,6 +378,7 @@ static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_fina
 		conversation->is_new = false;
 		conversation->hidden = 0;
 		conversation->incomplete_ms = 0;
+		jpfs_notify_partitions(view->notify, view);
 		jpfs_work_add(conversation, 0);
 		return 0;
 	}
@@ -580,7 +582,10 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	int r;
 
 	*ret_wait_ms = -1;
+	pthread_mutex_lock(&conversation->lock);
+	jpfs_listen_locked(conversation); /* before it is looked at */
 	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
+	pthread_mutex_unlock(&conversation->lock);
 	if (!conversation->is_reconciled && !view->is_read_only)
 		return conversation->reconcile_failure; /* said already; work_on() comes back */
 	if (conversation->is_local)

@@ -1,13 +1,15 @@
 /*
  * Answers, and what every operation needs to find its way from a nodeid to the view.
  *
- * Nothing is cached by the kernel yet beyond a single open: names and attributes are asked for each
- * time, so what anybody changes in the store is seen at the next look.
+ * How long the kernel may keep an answer is decided where the answer is found, under the same hold
+ * of the lock: told.c remembers it, and takes it back when it is not true any more.
  */
 #include "core/base/io.h"
 #include "fs/log.h"
 #include "fs/kept.h"
+#include "fs/notify.h"
 #include "fs/ops.h"
+#include "fs/told.h"
 #include "fs/transcripts.h"
 
 #include <stdio.h>
@@ -28,6 +30,7 @@ void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *
 	connection->idle = idle;
 	connection->handles = NULL;
 	pthread_mutex_init(&connection->handles_lock, NULL);
+	pthread_mutex_init(&connection->readings_lock, NULL);
 	jpfs_nodes_init(&connection->nodes, view);
 }
 
@@ -82,8 +85,22 @@ void jpfs_connection_release(struct jpfs_connection *connection)
 {
 	while (connection->handles != NULL)
 		jpfs_handle_close(connection->handles);
+	jpfs_readings_release(connection);
 	jpfs_nodes_release(&connection->nodes);
 	pthread_mutex_destroy(&connection->handles_lock);
+	pthread_mutex_destroy(&connection->readings_lock);
+}
+
+void jpfs_connection_negotiate(struct jpfs_connection *connection, struct fuse_conn_info *kernel)
+{
+	/* Only where it is told what changes may the kernel keep a listing, and read it unasked. */
+	connection->needs_no_opendir = connection->view->notify != NULL &&
+				       (kernel->capable & FUSE_CAP_NO_OPENDIR_SUPPORT) != 0;
+	connection->needs_no_open = connection->view->notify != NULL &&
+				    jpfs_notify_can_await(connection->view->notify) &&
+				    (kernel->capable & FUSE_CAP_NO_OPEN_SUPPORT) != 0;
+	if (connection->needs_no_open)
+		atomic_store(&connection->view->opens_unseen, true);
 }
 
 int jpfs_inner_place(struct jpfs_object *parent, const char *name, struct jpfs_inner_place *ret)
@@ -163,15 +180,11 @@ int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object, struct 
 	case JPFS_LOCAL_ARCHIVE:
 		stat_synthetic(view, object, S_IFDIR | 0700, ret);
 		return 0;
-	case JPFS_STATUS: {
-		cleanup_free char *text = NULL;
-		size_t size = 0;
-		int r = jpfs_status_text(view, &text, &size);
-
+	case JPFS_STATUS:
 		stat_synthetic(view, object, S_IFREG | 0444, ret);
-		ret->st_size = (off_t)size;
-		return r;
-	}
+		jpfs_status_stat(object, ret);
+		ret->st_ino = view->status_ino;
+		return 0;
 	}
 	return -ENOENT;
 }
@@ -184,14 +197,70 @@ void jpfs_reply_result(fuse_req_t req, const char *operation, int r)
 	(void)fuse_reply_err(req, r < 0 ? -r : 0); /* the asker is gone: nothing to undo */
 }
 
+/* A listing of these is never the same for sure. The kernel compares the time before it uses what it
+ * keeps of one: like /proc, they are always of now. */
+static bool is_ever_new(const struct jpfs_object *object)
+{
+	return object->kind == JPFS_LOCAL || object->kind == JPFS_LOCAL_ARCHIVE ||
+	       object->kind == JPFS_HISTORY || object->kind == JPFS_KEPT_OF;
+}
+
+int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool with_name,
+		     struct stat *ret, struct jpfs_keep *ret_keep)
+{
+	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
+	struct jpfs_entry *entry = jpfs_as_entry(object);
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	int r;
+
+	*ret_keep = (struct jpfs_keep){0};
+	if (entry != NULL)
+		held = jp_lock(&entry->conversation->lock);
+	else if (conversation != NULL)
+		held = jpfs_conversation_enter(conversation);
+	if (conversation != NULL)
+		jpfs_listen_locked(conversation); /* before it is looked at */
+	r = jpfs_object_stat(view, object, ret);
+	if (r < 0)
+		return r;
+	if (entry != NULL) {
+		ret_keep->attributes = jpfs_tell_attributes_locked(entry, ret);
+		ret_keep->name = with_name ? jpfs_tell_name_locked(entry) : 0;
+	} else if (conversation != NULL) {
+		ret_keep->attributes = jpfs_tell_directory_locked(conversation, ret);
+		ret_keep->name = ret_keep->attributes;
+	} else if (jpfs_is_partition(object)) {
+		ret_keep->attributes = jpfs_tell_partition(view, object, ret);
+		ret_keep->name = ret_keep->attributes;
+	} else if (object->kind == JPFS_OUTSIDER && view->notify != NULL) {
+		/* It lies beneath the mount: nobody reaches it but through us. */
+		ret_keep->attributes = ret_keep->name = JPFS_KEEP_SECONDS;
+	} else if (is_ever_new(object)) {
+		clock_gettime(CLOCK_REALTIME, &ret->st_mtim);
+		ret->st_ctim = ret->st_mtim;
+	}
+	return 0;
+}
+
 int jpfs_make_entry(struct jpfs_connection *connection, struct jpfs_object *object,
 		    struct fuse_entry_param *ret)
 {
+	struct jpfs_keep keep;
 	int r;
 
 	*ret = (struct fuse_entry_param){.ino = object->serial};
-	r = jpfs_object_stat(connection->view, object, &ret->attr);
-	return r < 0 ? r : jpfs_node_remember(&connection->nodes, object);
+	/* Counted first: what is told of it from here on concerns it. */
+	r = jpfs_node_remember(&connection->nodes, object);
+	if (r < 0)
+		return r;
+	r = jpfs_tell_object(connection->view, object, true, &ret->attr, &keep);
+	if (r < 0) {
+		jpfs_node_forget(&connection->nodes, object->serial, 1);
+		return r;
+	}
+	ret->attr_timeout = keep.attributes;
+	ret->entry_timeout = keep.name;
+	return 0;
 }
 
 void jpfs_reply_entry(fuse_req_t req, const char *operation, int r, struct jpfs_object *object)

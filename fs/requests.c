@@ -144,29 +144,3 @@ void jpfs_requests_count(struct jpfs_requests *requests, const struct fuse_lowle
 		ret_counted->name = count_##name;
 	OPERATIONS(REPLACE)
 }
-
-json_t *jpfs_requests_to_json(const struct jpfs_requests *requests)
-{
-#define NAME(kind) #kind,
-	static const char *const names[] = {JPFS_REQUEST_KINDS(NAME)};
-	json_t *object = json_object(), *total = json_integer(0);
-	json_int_t sum = 0;
-
-	/* jansson keeps the order in which keys come. */
-	if (json_object_set_new(object, "total", total) < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	for (int i = 0; i < JPFS_REQUEST_COUNT; i++) {
-		json_int_t n = (json_int_t)atomic_load_explicit(&requests->counts[i],
-								memory_order_relaxed);
-
-		if (json_object_set_new(object, names[i], json_integer(n)) < 0) {
-			json_decref(object);
-			return NULL;
-		}
-		sum += i == JPFS_REQUEST_forget ? 0 : n;
-	}
-	json_integer_set(total, sum);
-	return object;
-}

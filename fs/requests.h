@@ -11,7 +11,6 @@
  */
 #pragma once
 
-#include <jansson.h>
 #include <stdatomic.h>
 
 struct fuse_lowlevel_ops;
@@ -74,6 +73,3 @@ struct jpfs_requests {
  */
 void jpfs_requests_count(struct jpfs_requests *requests, const struct fuse_lowlevel_ops *operations,
 			 struct fuse_lowlevel_ops *ret_counted);
-
-/* As {"total": n, "access": n, ...}, FORGET not being in the total; new, or NULL without memory. */
-json_t *jpfs_requests_to_json(const struct jpfs_requests *requests);

@@ -16,8 +16,10 @@
 
 #include "core/base/io.h"
 #include "fs/attach.h"
+#include "fs/companion.h"
 #include "fs/lockfile.h"
 #include "fs/log.h"
+#include "fs/notify.h"
 #include "fs/ops.h"
 #include "include/jpfs.h"
 #include "fs/requests.h"
@@ -103,6 +105,19 @@ static const struct fuse_lowlevel_ops operations = {
 	/* No lock handlers: the kernel then locks by itself, and right. */
 };
 
+static int inval_inode(void *session, uint64_t nodeid, off_t offset)
+{
+	return fuse_lowlevel_notify_inval_inode(session, nodeid, offset, 0);
+}
+
+static void inval_entry(void *session, uint64_t directory, const char *name)
+{
+	/* Unknown to the kernel: fine. */
+	(void)fuse_lowlevel_notify_inval_entry(session, directory, name, strlen(name));
+}
+
+static const struct jpfs_kernel kernel = {.inval_inode = inval_inode, .inval_entry = inval_entry};
+
 static void wake(struct daemon *daemon)
 {
 	uint64_t one = 1;
@@ -161,6 +176,8 @@ static void free_session(struct session *session)
 {
 	if (session == NULL)
 		return;
+	if (session->fuse != NULL && session->daemon->view.notify != NULL)
+		jpfs_notify_detach(session->daemon->view.notify, session->fuse);
 	if (session->fuse != NULL)
 		fuse_session_destroy(session->fuse);
 	jpfs_connection_release(&session->connection);
@@ -210,7 +227,12 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 		return fd;
 	}
 	(void)snprintf(fd_path, sizeof(fd_path), "/dev/fd/%d", fd);
-	r = fuse_session_mount(session->fuse, fd_path) != 0 ? -EIO : start_thread(session);
+	r = fuse_session_mount(session->fuse, fd_path) != 0 ? -EIO : 0;
+	if (r == 0 && daemon->view.notify != NULL)
+		r = jpfs_notify_attach(daemon->view.notify, &kernel, session->fuse,
+				       &session->connection.nodes, session->device);
+	if (r == 0)
+		r = start_thread(session);
 	if (r < 0) {
 		jp_ignore(jpfs_detach_from(daemon->view.workspace_fd, session->device, true, NULL));
 		free_session(session);
@@ -334,8 +356,10 @@ static int attach_again(struct daemon *daemon, struct jp_error *error)
 		if (r == 0)
 			r = attach(daemon, error);
 		/* Once more: what git made between the two, now that it cannot any more. */
-		if (r == 0)
+		if (r == 0) {
 			jp_ignore(jpfs_view_load(&daemon->view, true));
+			jpfs_notify_partitions(daemon->view.notify, &daemon->view);
+		}
 		if (r == 0)
 			break;
 		/* git may have taken it away again meanwhile; only waiting decides that it is over. */
@@ -460,6 +484,7 @@ static int finish(struct daemon *daemon, struct jp_error *error)
 
 	jpfs_lockfile_write(daemon->lock_fd, daemon->workspace, "finishing", NULL);
 	/* The threads first: what one of them has in hand is in no list. */
+	jpfs_notify_stop(view);
 	jpfs_work_stop(view);
 	r = jpfs_work_flush(view, true);
 	if (r < 0) {
@@ -487,11 +512,18 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	       int ready_fd, const struct jpfs_mount_options *options, struct jp_error *error)
 {
 	cleanup_close int workspace_fd = -EBADF, event_fd = -EBADF, signal_fd = -EBADF;
-	cleanup_close int ready = ready_fd;
+	cleanup_close int ready = ready_fd, companion_fd = -EBADF;
+	pid_t companion = 0;
 	struct daemon daemon = {.workspace = workspace, .options = options, .lock_fd = lock_fd};
 	mode_t mask;
 	int finished, r;
 
+	/* Before anything is open that it would have open, too. Without it names are told in a way
+	 * that is not safe if this process is killed; see notify.h. */
+	companion_fd = jpfs_companion_start(workspace->root_fd, &companion);
+	if (companion_fd < 0)
+		jpfs_log(JPFS_LOG_WARNING, "no second process can be started: %s",
+			 strerrordesc_np(-companion_fd));
 	workspace_fd = jp_workspace_open_conversations(workspace, true, error);
 	if (workspace_fd < 0)
 		return workspace_fd;
@@ -517,12 +549,16 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	if (r < 0)
 		return jp_error_set(error, r, "%s/.jp/conversations cannot be read: %s",
 				    workspace->root_path, strerrordesc_np(-r));
-	if (!options->read_only)
+	daemon.view.companion = companion;
+	r = jpfs_notify_start(&daemon.view, TAKE_FD(companion_fd));
+	if (r == 0 && !options->read_only)
 		r = jpfs_work_start(&daemon.view);
 	if (r == 0)
 		r = attach(&daemon, error);
 	if (r < 0) {
+		jpfs_notify_stop(&daemon.view);
 		jpfs_work_stop(&daemon.view);
+		jpfs_notify_free(&daemon.view);
 		jpfs_work_free(&daemon.view);
 		jpfs_view_close(&daemon.view);
 		return r;
@@ -542,7 +578,8 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	reap_old(&daemon);
 	if (daemon.old != NULL)
 		end_process(&daemon, r < 0 ? error : NULL);
+	jpfs_notify_free(&daemon.view);
 	jpfs_work_free(&daemon.view);
 	jpfs_view_close(&daemon.view);
-	return r;
+	return r; /* the companion ends with this process, if not before */
 }

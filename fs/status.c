@@ -1,5 +1,8 @@
 /*
  * `.jpfs/status.json`: what this mount is, serves and has done, for people and scripts.
+ *
+ * Each lookup of it finds another file, which says what was true at that moment for as long as the
+ * kernel holds it: its size is known before it is read, and who reads it in pieces reads one text.
  */
 #include "fs/view.h"
 #include "include/jpfs.h"
@@ -84,7 +87,33 @@ static json_t *format_failure(struct jpfs_view *view)
 			 format_path(failure.message), "remedy", failure.remedy);
 }
 
-int jpfs_status_text(struct jpfs_view *view, char **ret_text, size_t *ret_size)
+static json_t *format_requests(const struct jpfs_requests *requests)
+{
+#define NAME(kind) #kind,
+	static const char *const names[] = {JPFS_REQUEST_KINDS(NAME)};
+	json_t *object = json_object(), *total = json_integer(0);
+	json_int_t sum = 0;
+
+	/* jansson keeps the order in which keys come. */
+	if (json_object_set_new(object, "total", total) < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	for (int i = 0; i < JPFS_REQUEST_COUNT; i++) {
+		json_int_t n = (json_int_t)atomic_load_explicit(&requests->counts[i],
+								memory_order_relaxed);
+
+		if (json_object_set_new(object, names[i], json_integer(n)) < 0) {
+			json_decref(object);
+			return NULL;
+		}
+		sum += i == JPFS_REQUEST_forget ? 0 : n;
+	}
+	json_integer_set(total, sum);
+	return object;
+}
+
+static int make_text(struct jpfs_view *view, char **ret_text, size_t *ret_size)
 {
 	json_t *root = json_object(), *conversations = json_object();
 	unsigned commits, projections;
@@ -114,7 +143,7 @@ int jpfs_status_text(struct jpfs_view *view, char **ret_text, size_t *ret_size)
 			    json_pack("{s:i, s:i, s:i}", "current", (int)view->recovered.current,
 				      "history", (int)view->recovered.history, "trash",
 				      (int)view->recovered.trash));
-	json_object_set_new(root, "requests", jpfs_requests_to_json(&view->requests));
+	json_object_set_new(root, "requests", format_requests(&view->requests));
 	json_object_set_new(root, "last_error", format_failure(view));
 	text = r < 0 ? NULL : json_dumps(root, JSON_INDENT(2));
 	json_decref(root);
@@ -131,4 +160,63 @@ int jpfs_status_text(struct jpfs_view *view, char **ret_text, size_t *ret_size)
 	*ret_text = whole;
 	*ret_size = size + 1;
 	return 0;
+}
+
+struct status {
+	struct jpfs_object object;
+	struct timespec when;
+	size_t size;
+	char *text;
+};
+
+int jpfs_status_lookup(struct jpfs_view *view, struct jpfs_object **ret)
+{
+	struct status *status = calloc(1, sizeof(*status));
+	int r = status == NULL ? -ENOMEM : make_text(view, &status->text, &status->size);
+
+	if (r < 0) {
+		free(status);
+		return r;
+	}
+	clock_gettime(CLOCK_REALTIME, &status->when);
+	jpfs_object_init(view, &status->object, JPFS_STATUS);
+	*ret = &status->object;
+	return 0;
+}
+
+void jpfs_status_stat(const struct jpfs_object *object, struct stat *st)
+{
+	const struct status *status = (const struct status *)object;
+
+	st->st_size = (off_t)status->size;
+	st->st_mtim = st->st_ctim = st->st_atim = status->when;
+}
+
+ssize_t jpfs_status_read(const struct jpfs_object *object, char *buffer, size_t size, off_t offset)
+{
+	const struct status *status = (const struct status *)object;
+	size_t left = (size_t)offset < status->size ? status->size - (size_t)offset : 0;
+
+	left = left < size ? left : size;
+	if (left > 0)
+		memcpy(buffer, status->text + offset, left);
+	return (ssize_t)left;
+}
+
+int jpfs_status_seek(const struct jpfs_object *object, off_t offset, int whence, off_t *ret)
+{
+	const struct status *status = (const struct status *)object;
+
+	if (offset < 0 || (size_t)offset >= status->size)
+		return -ENXIO;
+	*ret = whence == SEEK_DATA ? offset : (off_t)status->size; /* without holes */
+	return 0;
+}
+
+void jpfs_status_forget(struct jpfs_object *object)
+{
+	struct status *status = (struct status *)object;
+
+	free(status->text);
+	free(status);
 }

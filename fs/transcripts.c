@@ -194,7 +194,7 @@ static int look_at_file_locked(struct source *source, enum jp_managed which, boo
 	if (r < 0)
 		return r;
 	*version = (struct file_version){
-		.ino = entry->home == JPFS_STAGED ? entry->shown_ino : entry->version_ino,
+		.ino = entry->home == JPFS_STAGED ? entry->shown_ino : entry->version.ino,
 		.mtime_ns = jp_mtime_ns(&st),
 		.size = st.st_size,
 		.generation = entry->home == JPFS_STAGED ? entry->generation + 1 : 0,

@@ -79,6 +79,7 @@ static void free_conversation(struct jpfs_conversation *conversation)
 	jpfs_notes_free(&conversation->added);
 	jpfs_notes_free(&conversation->removed);
 	jpfs_notes_free(&conversation->doomed);
+	jpfs_notes_free(&conversation->absent);
 	pthread_mutex_destroy(&conversation->lock);
 	free(conversation->name);
 	free(conversation);
@@ -121,6 +122,9 @@ void jpfs_object_unref(struct jpfs_object *object)
 	case JPFS_OUTSIDER:
 		jpfs_outside_forget((struct jpfs_outsider *)object);
 		break;
+	case JPFS_STATUS:
+		jpfs_status_forget(object);
+		break;
 	case JPFS_KEPT_OF:
 	case JPFS_KEPT:
 		jpfs_kept_forget((struct jpfs_kept *)object);
@@ -134,7 +138,6 @@ void jpfs_object_unref(struct jpfs_object *object)
 	case JPFS_TRANSCRIPTS:
 	case JPFS_TRANSCRIPTS_ARCHIVE:
 	case JPFS_CONTROL:
-	case JPFS_STATUS:
 	case JPFS_LOCAL:
 	case JPFS_LOCAL_ARCHIVE:
 		break; /* part of the view; its own reference keeps them from coming here */
@@ -308,7 +311,7 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 	jpfs_object_init(view, &view->root, JPFS_ROOT); /* the first serial: JPFS_ROOT_SERIAL */
 	jpfs_object_init(view, &view->archive, JPFS_ARCHIVE);
 	jpfs_object_init(view, &view->control, JPFS_CONTROL);
-	jpfs_object_init(view, &view->status, JPFS_STATUS);
+	view->status_ino = atomic_fetch_add(&view->next_serial, 1);
 	jpfs_object_init(view, &view->local, JPFS_LOCAL);
 	jpfs_object_init(view, &view->local_archive, JPFS_LOCAL_ARCHIVE);
 	jpfs_object_init(view, &view->history, JPFS_HISTORY);
@@ -589,7 +592,7 @@ int jpfs_listing_add(struct jpfs_listing *listing, const char *name, ino_t ino, 
 	copy = strdup(name);
 	if (copy == NULL)
 		return -ENOMEM;
-	listing->items[listing->count++] = (struct jpfs_listed){copy, ino, type & S_IFMT};
+	listing->items[listing->count++] = (struct jpfs_listed){.name = copy, .ino = ino, .type = type & S_IFMT};
 	return 0;
 }
 

@@ -25,6 +25,7 @@
  *     view->follow          finding a silo that was folded away
  *     view->table           the trees of objects, the list of errors; a leaf
  *     work->lock            the queue; a leaf
+ *     notify.c's locks      what is to be told the kernel; leaves
  *     the index's own lock  (core/dir_index.c); a leaf
  *     the base record's     (core/base_record.c); a leaf
  * Bytes are copied, compared and synced under none of them, with two exceptions that wait only for
@@ -51,12 +52,13 @@
 #include <sys/statvfs.h>
 
 #define JPFS_ROOT_SERIAL 1 /* FUSE_ROOT_ID */
+#define JPFS_HELD_MAX 32   /* versions of the history that are held open */
 
 enum jpfs_kind {
 	JPFS_ROOT,
 	JPFS_ARCHIVE,             /* .archive */
 	JPFS_CONTROL,             /* .jpfs */
-	JPFS_STATUS,              /* .jpfs/status.json */
+	JPFS_STATUS,              /* .jpfs/status.json, as it was at one moment */
 	JPFS_LOCAL,               /* .jpfs/local */
 	JPFS_LOCAL_ARCHIVE,       /* .jpfs/local/.archive */
 	JPFS_HISTORY,             /* .jpfs/history */
@@ -87,6 +89,13 @@ enum jpfs_home { JPFS_DURABLE, JPFS_STAGED, JPFS_WORKSPACE, JPFS_PINNED };
 struct jpfs_conversation;
 struct jpfs_view;
 
+/* A version of a file, by what stat says of it. */
+struct jpfs_version {
+	ino_t ino; /* 0: none known */
+	int64_t mtime_ns;
+	off_t size;
+};
+
 struct jpfs_entry {
 	struct jpfs_object object;
 	struct jpfs_conversation *conversation; /* a reference */
@@ -96,11 +105,16 @@ struct jpfs_entry {
 	enum jp_managed managed;
 	mode_t type;    /* S_IFREG, S_IFDIR, S_IFLNK or what lies in the workspace */
 	bool is_linked; /* `path` leads to it */
+	bool is_replaced; /* it did, until somebody changed that without the kernel's knowing */
 	enum jpfs_home home;
 	ino_t shown_ino;              /* st_ino: the projection's, until the first write */
-	ino_t version_ino;            /* DURABLE: the inode of this version */
+	struct jpfs_version version;  /* DURABLE, WORKSPACE: this version */
+	uint64_t told;                /* told.h: of its attributes; 0: nothing */
+	bool is_name_told;            /* and that `path` leads to it */
+	struct jpfs_version cached;   /* the version whose pages the kernel may hold */
 	struct jpfs_content *content; /* open while opened, unlinked or being committed; or NULL */
-	unsigned opens, writers;
+	unsigned opens, writers;      /* as far as opening is a request; see view->opens_unseen */
+	bool is_awaited;              /* the end of its writers is asked for: notify.c */
 	char *staged_name;   /* STAGED: in staging */
 	bool is_shared;      /* STAGED: another name may lead to the same inode; copy to write */
 	bool times_were_set; /* STAGED: somebody asked for these times */
@@ -117,13 +131,6 @@ struct jpfs_entry {
 	bool is_restored; /* created anew with the durable version's bytes: its st_mtime is kept, too */
 	int64_t ended_ms; /* when the last write ended; 0 while one is under way */
 	struct jpfs_entry *next_dirty;
-};
-
-/* A version of a managed file, by what stat says of it. */
-struct jpfs_version {
-	ino_t ino; /* 0: none known */
-	int64_t mtime_ns;
-	off_t size;
 };
 
 /* A path in a conversation with a time. */
@@ -191,11 +198,17 @@ struct jpfs_conversation {
 	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
 	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
 	struct jpfs_note *doomed; /* unmanaged, to be taken from the durable copy later */
+	struct jpfs_note *absent; /* told.h: names that the kernel holds to lead nowhere */
+	uint64_t told, told_listing; /* told.h: of the directory; 0: nothing */
+	bool is_watched;             /* changes of the durable copy are heard of */
 	/* protected by work->lock */
 	struct jpfs_conversation *next_work;
 	bool is_queued, is_working, is_due_again;
 	int64_t due_ms;
 	atomic_uint failures; /* in a row */
+	/* protected by the lock of notify.c */
+	struct jpfs_conversation *next_look;
+	bool is_to_look;
 };
 
 struct jpfs_outsider {
@@ -217,6 +230,8 @@ struct jpfs_failure {
 
 struct jpfs_work;
 struct jpfs_transcripts;
+struct jpfs_notify;
+struct jpfs_kept;
 
 struct jpfs_view {
 	const struct jp_workspace *workspace;
@@ -241,12 +256,21 @@ struct jpfs_view {
 	void *locals;                /* tree by ID: what was looked at in .jpfs/local; references */
 	void *outsiders;             /* tree by parent and name; no references */
 	void *kept;                  /* tree by ID and entry: fs/kept.c; no references */
+	struct jpfs_kept *held[JPFS_HELD_MAX]; /* those that are held open; no references */
+	unsigned held_next;
 	struct jpfs_failure failure; /* the last one; when[0] is NUL if there was none */
 	atomic_uint_least64_t next_serial, next_temporary;
-	struct jpfs_object root, archive, control, status, local, local_archive, history;
+	struct jpfs_object root, archive, control, local, local_archive, history;
+	ino_t status_ino; /* of .jpfs/status.json, whichever it is */
 	struct jpfs_object transcripts, transcripts_archive;
 	struct jpfs_transcripts *transcript_cache; /* fs/transcripts.c */
 	struct jpfs_work *work;
+	struct jpfs_notify *notify; /* NULL: the kernel keeps nothing */
+	pid_t companion;            /* companion.h; 0: none */
+	/* Opening and closing a file that exists is no request: whoever was told of one may have it
+	 * open, and its writers' end is asked for. */
+	atomic_bool opens_unseen;
+	atomic_uint_least64_t told_root, told_archive; /* told.h: attributes; 0: nothing */
 	struct jpfs_requests requests; /* of all its connections */
 };
 
@@ -255,6 +279,7 @@ struct jpfs_listed {
 	char *name;
 	ino_t ino;
 	mode_t type;
+	off_t offset; /* op_dir.c's */
 };
 
 struct jpfs_listing {
@@ -375,6 +400,8 @@ void jpfs_local_retire(struct jpfs_view *view, uint64_t id);
 /* ---- conversation.c: one conversation; the lock is held where a name ends in _locked ---- */
 
 #define JPFS_PATH_BYTES 4096
+/* How long a conversation that is on its way in or out is left out of the listing. */
+#define JPFS_SETTLE_MS 3000
 /* One of our temporary names that is never given to a file. */
 #define JPFS_NO_NAME ".jpfs-0-0"
 /* How long a durable copy may be gone before the conversation is the workspace's alone. */
@@ -401,6 +428,7 @@ must_check int jpfs_durable_stat_locked(struct jpfs_conversation *conversation,
 void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			      const struct stat *st);
 bool jpfs_version_matches(const struct jpfs_version *version, const struct stat *st);
+struct jpfs_version jpfs_version_of(const struct stat *st);
 bool jpfs_managed_is_visible_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 bool jpfs_conversation_is_complete_locked(struct jpfs_conversation *conversation);
 bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation);
@@ -528,6 +556,16 @@ struct jpfs_entry *jpfs_entry_live_locked(struct jpfs_conversation *conversation
 must_check int jpfs_entry_new_locked(struct jpfs_conversation *conversation, const char *path,
 				     mode_t type, enum jpfs_home home, struct jpfs_entry **ret);
 must_check int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret);
+/* Whether it was replaced, and nobody has it open: whoever comes to it came by a name that leads
+ * elsewhere now. On -ESTALE the kernel asks for the name again and finds where. */
+bool jpfs_entry_is_stale_locked(const struct jpfs_entry *entry);
+/* Whether somebody may have it open now. */
+bool jpfs_entry_may_be_open_locked(const struct jpfs_entry *entry);
+/* The durable file of this path is another version now, `by`: what is in memory stays the old one. */
+void jpfs_entry_replaced_locked(struct jpfs_conversation *conversation, const char *path,
+				const struct stat *by);
+/* Whether its name leads elsewhere without the kernel's doing. */
+bool jpfs_entry_was_replaced(struct jpfs_entry *entry);
 /* Its bytes, open; a new reference. */
 must_check int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret);
 /* The workspace's file will be replaced: its inode number is shown for this one no longer. */
@@ -547,7 +585,8 @@ must_check int jpfs_entry_place_locked(struct jpfs_entry *entry, int *ret_root_f
 
 /* ---- entry_write.c: bytes on their way in ---- */
 
-must_check int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing);
+/* `ret_is_cached`: it was opened in this version before, and the kernel may still have its bytes. */
+must_check int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing, bool *ret_is_cached);
 void jpfs_entry_release(struct jpfs_entry *entry, bool for_writing);
 must_check ssize_t jpfs_entry_write(struct jpfs_entry *entry, const void *data, size_t size,
 				    off_t offset);
@@ -560,6 +599,10 @@ must_check int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_conte
 /* A version that was synced and could not be committed at once (its durable copy is on its way, say)
  * is about to be written over in place, or to leave its name: it was promised to last. */
 must_check int jpfs_entry_keep_synced_locked(struct jpfs_entry *entry);
+/* It was created, and nobody will say when it is closed. */
+void jpfs_entry_made_unseen(struct jpfs_entry *entry);
+/* The companion says that nobody has it open for writing. */
+void jpfs_entry_closed_locked(struct jpfs_entry *entry);
 /* The last writer closed: drop the version if it changes nothing, else queue it. */
 void jpfs_entry_end_locked(struct jpfs_entry *entry);
 /* Something new is at this path: older versions of it that wait to be committed give way. */
@@ -672,8 +715,16 @@ void jpfs_outside_release(struct jpfs_view *view, struct jpfs_outsider *outsider
 /* An open descriptor of it, new: what is open is duplicated, anything else opened O_PATH. */
 must_check int jpfs_outside_fd(struct jpfs_view *view, struct jpfs_outsider *outsider, int flags);
 void jpfs_outside_forget(struct jpfs_outsider *outsider);
+/* A name leads to another object than the one that the kernel has moved there. */
+void jpfs_outside_tell_name(struct jpfs_view *view, struct jpfs_object *directory,
+			    const char *name);
 
 /* ---- status.c ---- */
 
-/* What this mount is, serves and has done, as JSON with a final newline; new, free() it. */
-must_check int jpfs_status_text(struct jpfs_view *view, char **ret_text, size_t *ret_size);
+/* What this mount is, serves and has done, as JSON with a final newline: a new object each time. */
+must_check int jpfs_status_lookup(struct jpfs_view *view, struct jpfs_object **ret);
+void jpfs_status_stat(const struct jpfs_object *object, struct stat *st);
+ssize_t jpfs_status_read(const struct jpfs_object *object, char *buffer, size_t size, off_t offset);
+must_check int jpfs_status_seek(const struct jpfs_object *object, off_t offset, int whence,
+				off_t *ret);
+void jpfs_status_forget(struct jpfs_object *object);

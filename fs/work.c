@@ -7,6 +7,7 @@
  * until somebody calls: there is no tick.
  */
 #include "core/base/sys.h"
+#include "fs/notify.h"
 #include "fs/view.h"
 
 #include <inttypes.h>
@@ -106,6 +107,7 @@ static int64_t work_on(struct jpfs_conversation *conversation, bool force, int *
 	int r = jpfs_commit_conversation(conversation, force, &commit_wait);
 	int projected = jpfs_project_conversation(conversation, force, &project_wait);
 
+	jpfs_notify_look(conversation->view->notify, conversation);
 	*ret_failure = r < 0 ? r : projected;
 	if (*ret_failure < 0) {
 		conversation->failures =

@@ -57,6 +57,21 @@ static bool uses(int process_fd, const char *mount_point)
 	return false;
 }
 
+/* A daemon's own second process looks at names through the mount, and is no user of it. */
+static bool is_child_of(int process_fd, pid_t parent)
+{
+	cleanup_close int fd = openat(process_fd, "stat", O_RDONLY | O_CLOEXEC);
+	char text[512];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	const char *rest;
+
+	if (n < 0 || parent <= 0)
+		return false;
+	text[n] = '\0';
+	rest = strrchr(text, ')'); /* the name before it may hold anything */
+	return rest != NULL && strlen(rest) > 4 && strtol(rest + 4, NULL, 10) == parent;
+}
+
 static void read_name(int process_fd, char name[COMM_BYTES])
 {
 	cleanup_close int fd = openat(process_fd, "comm", O_RDONLY | O_CLOEXEC);
@@ -84,7 +99,7 @@ void jpfs_users_of(const char *mount_point, pid_t daemon, char *text, size_t siz
 		    strtol(entry->d_name, NULL, 10) == daemon)
 			continue;
 		fd = openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || !uses(fd, mount_point))
+		if (fd < 0 || is_child_of(fd, daemon) || !uses(fd, mount_point))
 			continue;
 		read_name(fd, name);
 		n = snprintf(text + used, size - used, "%s%s (%s)", count > 0 ? ", " : "",

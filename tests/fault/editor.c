@@ -16,13 +16,14 @@ static int save(struct attack_world *world, struct jpfs_conversation *conversati
 {
 	cleanup_object struct jpfs_object *object = NULL;
 	struct jpfs_entry *entry;
+	bool is_cached;
 	int r = get_entry(conversation, path, &entry);
 	ssize_t n;
 
 	if (r < 0)
 		return r;
 	object = &entry->object;
-	r = jpfs_entry_open(entry, true);
+	r = jpfs_entry_open(entry, true, &is_cached);
 	if (r < 0)
 		return r;
 	r = jpfs_entry_truncate(entry, 0);

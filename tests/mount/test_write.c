@@ -86,14 +86,16 @@ static void the_same_bytes_again_change_no_time_on_either_side(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount(&f);
+	/* Once it is known that the writer has closed it. */
 	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; cp \"$V/$X/events.json\" ../e\n"
 		 "both() { stat -c %.Y \"$D/$X/events.json\" \"$V/$X/events.json\"; }; both > "
 		 "../before\n"
-		 "cat ../e > \"$V/$X/events.json\"; both > ../after; cmp ../before ../after\n"
+		 "same() { both > ../after; cmp -s ../before ../after; }\n"
+		 "cat ../e > \"$V/$X/events.json\"; until_ok same\n"
 		 "cp ../e \"$V/$X/events.json.tmp\"; mv \"$V/$X/events.json.tmp\" "
 		 "\"$V/$X/events.json\"\n"
-		 "both > ../after; cmp ../before ../after; rm \"$V/$X/events.json\"\n"
-		 "cp ../e \"$V/$X/events.json\"; both > ../after; cmp ../before ../after");
+		 "until_ok same; rm \"$V/$X/events.json\"\n"
+		 "cp ../e \"$V/$X/events.json\"; until_ok same");
 	fixture_umount(&f);
 	STEP(&f, "stat -c %.Y \"$D/$X/events.json\" \"$V/$X/events.json\" > ../after\n"
 		 "cmp ../before ../after");

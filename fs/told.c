@@ -1,0 +1,395 @@
+/* See told.h. */
+#include "fs/told.h"
+
+#include "core/base/io.h"
+#include "fs/notify.h"
+#include "include/jpfs.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* More absent names than this are not remembered, and then not kept. git asks for three. */
+#define ABSENT_MAX 16
+
+static uint64_t digest_of(const struct stat *st)
+{
+	const uint64_t values[] = {
+		st->st_ino,
+		(uint64_t)st->st_size,
+		(uint64_t)st->st_mtim.tv_sec,
+		(uint64_t)st->st_mtim.tv_nsec,
+		(uint64_t)st->st_ctim.tv_sec,
+		(uint64_t)st->st_ctim.tv_nsec,
+		st->st_mode,
+		st->st_nlink,
+		(uint64_t)st->st_uid << 32 | st->st_gid,
+	};
+
+	return XXH3_64bits(values, sizeof(values)) | 1; /* 0: nothing was told */
+}
+
+/* The same names give the same number, in whatever order. */
+static uint64_t digest_of_listing(const struct jpfs_listing *listing)
+{
+	uint64_t sum = 1;
+
+	for (size_t i = 0; i < listing->count; i++)
+		sum += XXH3_64bits(listing->items[i].name, strlen(listing->items[i].name)) << 1;
+	return sum | 1;
+}
+
+void jpfs_listen_locked(struct jpfs_conversation *conversation)
+{
+	struct jpfs_view *view = conversation->view;
+	char path[JPFS_PATH_BYTES];
+	cleanup_close int fd = -EBADF;
+	int r;
+
+	if (conversation->is_watched || view->notify == NULL || conversation->is_local)
+		return;
+	r = jpfs_durable_path_locked(conversation, "", path);
+	if (r == 0) {
+		fd = jp_open_beneath(view->silo->conversations_fd, path, O_PATH | O_DIRECTORY, 0);
+		r = fd < 0 ? fd : jpfs_notify_watch(view->notify, fd, conversation->id);
+	} else if (r == -ENOENT) {
+		/* None yet: it is heard of when it comes. */
+		r = jpfs_notify_hears_of_new(view->notify) ? 0 : -ENOSPC;
+	}
+	conversation->is_watched = r == 0;
+}
+
+bool jpfs_may_keep_locked(struct jpfs_conversation *conversation)
+{
+	struct jpfs_view *view = conversation->view;
+
+	return view->notify != NULL && conversation->is_watched && conversation->in_view &&
+	       !conversation->is_local && conversation->vanished_ms == 0 &&
+	       (conversation->is_reconciled || view->is_read_only) &&
+	       conversation->incomplete_ms == 0 && conversation->dirty == NULL &&
+	       jpfs_notify_is_usable(view->notify);
+}
+
+/* Directly in the conversation's directory: deeper ones are not watched in the store. */
+static bool may_keep_path_locked(struct jpfs_conversation *conversation, const char *path)
+{
+	return strchr(path, '/') == NULL && jpfs_may_keep_locked(conversation);
+}
+
+double jpfs_tell_attributes_locked(struct jpfs_entry *entry, const struct stat *st)
+{
+	bool may_keep = entry->is_linked && entry->home != JPFS_STAGED &&
+			may_keep_path_locked(entry->conversation, entry->path);
+
+	entry->told = may_keep ? digest_of(st) : 0;
+	return may_keep ? JPFS_KEEP_SECONDS : 0;
+}
+
+double jpfs_tell_name_locked(struct jpfs_entry *entry)
+{
+	if (!entry->is_linked || !may_keep_path_locked(entry->conversation, entry->path))
+		return 0; /* what was told before still stands */
+	entry->is_name_told = true;
+	return JPFS_KEEP_SECONDS;
+}
+
+double jpfs_tell_absence_locked(struct jpfs_conversation *conversation, const char *path)
+{
+	unsigned count = 0;
+
+	if (!may_keep_path_locked(conversation, path) || jp_name_is_managed_temporary(path))
+		return 0;
+	for (const struct jpfs_note *note = conversation->absent; note != NULL; note = note->next) {
+		if (strcmp(note->path, path) == 0)
+			return JPFS_KEEP_SECONDS;
+		count++;
+	}
+	if (count >= ABSENT_MAX || jpfs_note_add(&conversation->absent, path) < 0)
+		return 0;
+	return JPFS_KEEP_SECONDS;
+}
+
+char *jpfs_mount_path_locked(const struct jpfs_conversation *conversation, const char *path)
+{
+	char *whole;
+
+	return asprintf(&whole, "%s%s%s/%s",
+			conversation->is_local ? JPFS_CONTROL_NAME "/" JPFS_LOCAL_NAME "/" : "",
+			conversation->is_archived ? JP_ARCHIVE_NAME "/" : "", conversation->name,
+			path) < 0
+		       ? NULL
+		       : whole;
+}
+
+/* What the kernel holds of the listing is not what would be listed now. */
+static bool has_other_listing_locked(struct jpfs_conversation *conversation)
+{
+	struct jpfs_listing listing = {0};
+	bool is_other;
+
+	if (conversation->told_listing == 0)
+		return false;
+	is_other = jpfs_conversation_list(conversation, "", &listing) < 0 ||
+		   digest_of_listing(&listing) != conversation->told_listing;
+	jpfs_listing_release(&listing);
+	return is_other;
+}
+
+double jpfs_tell_directory_locked(struct jpfs_conversation *conversation, const struct stat *st)
+{
+	bool may_keep = jpfs_may_keep_locked(conversation);
+
+	conversation->told = may_keep ? digest_of(st) : 0;
+	/* Nobody will say when the listing changes; but this is asked before each reading of it. */
+	if (!may_keep && conversation->view->notify != NULL &&
+	    has_other_listing_locked(conversation)) {
+		conversation->told_listing = 0;
+		jpfs_notify_inode(conversation->view->notify, conversation->object.serial, true);
+	}
+	return may_keep ? JPFS_KEEP_SECONDS : 0;
+}
+
+void jpfs_tell_listing_locked(struct jpfs_conversation *conversation,
+			      const struct jpfs_listing *listing)
+{
+	conversation->told_listing = digest_of_listing(listing);
+}
+
+static atomic_uint_least64_t *told_of_partition(struct jpfs_view *view,
+						const struct jpfs_object *partition)
+{
+	return partition->kind == JPFS_ROOT ? &view->told_root : &view->told_archive;
+}
+
+double jpfs_tell_partition(struct jpfs_view *view, const struct jpfs_object *partition,
+			   const struct stat *st)
+{
+	bool may_keep = view->notify != NULL && jpfs_notify_is_usable(view->notify);
+
+	atomic_store(told_of_partition(view, partition), may_keep ? digest_of(st) : 0);
+	return may_keep ? JPFS_KEEP_SECONDS : 0;
+}
+
+/* ---- the look ---- */
+
+/* What is to be said, put together under the lock and said without it. */
+struct news {
+	uint64_t *serials; /* of inodes whose attributes are others now */
+	char **names;      /* that lead elsewhere now, as paths from the mount's root */
+	size_t serial_count, name_count, room;
+	bool is_listing; /* the directory's listing is another */
+	bool is_short;   /* no memory for all of it */
+};
+
+static void news_release(struct news *news)
+{
+	for (size_t i = 0; i < news->name_count; i++)
+		free(news->names[i]);
+	free(news->names);
+	free(news->serials);
+}
+
+static void add_serial(struct news *news, uint64_t serial)
+{
+	if (news->serial_count < news->room)
+		news->serials[news->serial_count++] = serial;
+}
+
+static void add_name(struct news *news, const struct jpfs_conversation *conversation,
+		     const char *path)
+{
+	char *whole = news->name_count < news->room ? jpfs_mount_path_locked(conversation, path)
+						    : NULL;
+
+	if (whole != NULL)
+		news->names[news->name_count++] = whole;
+	else
+		news->is_short = true;
+}
+
+/* The serial of what a name leads to now; 0: nothing. */
+static uint64_t leads_to_locked(struct jpfs_conversation *conversation, const char *path)
+{
+	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_entry *entry;
+
+	if (jpfs_entry_lookup_locked(conversation, path, &entry) < 0)
+		return 0;
+	object = &entry->object;
+	return object->serial;
+}
+
+/* One object that the kernel holds something of. */
+static void look_at_entry_locked(struct jpfs_entry *entry, bool may_keep, struct news *news)
+{
+	struct stat st;
+
+	if (entry->is_name_told &&
+	    (!may_keep || !entry->is_linked ||
+	     leads_to_locked(entry->conversation, entry->path) != entry->object.serial)) {
+		entry->is_name_told = false;
+		add_name(news, entry->conversation, entry->path);
+	}
+	if (entry->told != 0 && (!may_keep || jpfs_entry_stat_locked(entry, &st) < 0 ||
+				 digest_of(&st) != entry->told)) {
+		entry->told = 0;
+		add_serial(news, entry->object.serial);
+	}
+}
+
+static void look_at_absent_locked(struct jpfs_conversation *conversation, bool may_keep,
+				  struct news *news)
+{
+	struct jpfs_note **link = &conversation->absent;
+
+	while (*link != NULL) {
+		struct jpfs_note *note = *link;
+
+		if (may_keep && leads_to_locked(conversation, note->path) == 0) {
+			link = &note->next;
+			continue;
+		}
+		add_name(news, conversation, note->path);
+		*link = note->next;
+		free(note);
+	}
+}
+
+/* References to the live entries that the kernel was told of: looking at one may let go of another. */
+static size_t collect_locked(struct jpfs_conversation *conversation, struct jpfs_entry **ret,
+			     size_t room)
+{
+	size_t count = 0;
+
+	for (struct jpfs_entry *entry = conversation->entries; entry != NULL && count < room;
+	     entry = entry->next) {
+		if ((entry->is_name_told || entry->told != 0) &&
+		    jpfs_object_try_ref(&entry->object))
+			ret[count++] = entry;
+	}
+	return count;
+}
+
+static size_t count_locked(const struct jpfs_conversation *conversation)
+{
+	size_t count = 0;
+
+	for (const struct jpfs_entry *entry = conversation->entries; entry != NULL;
+	     entry = entry->next)
+		count += entry->is_name_told || entry->told != 0 ? 1 : 0;
+	return count;
+}
+
+/* A version in the store that was not met before is accepted, kept a link to, and projected. */
+static void accept_locked(struct jpfs_conversation *conversation)
+{
+	struct stat st;
+
+	for (int i = 0; i < JP_MANAGED_COUNT && !conversation->is_local; i++)
+		jp_ignore(jpfs_durable_stat_locked(conversation, (enum jp_managed)i, &st));
+}
+
+static void look_locked(struct jpfs_conversation *conversation, struct jpfs_entry **entries,
+			size_t count, struct news *news)
+{
+	struct jpfs_view *view = conversation->view;
+	bool may_keep;
+	struct stat st;
+
+	accept_locked(conversation);
+	/* Listed after all, when it has been on its way for long enough: only time tells. */
+	if (conversation->incomplete_ms != 0 && conversation->in_view) {
+		if (jpfs_conversation_is_listed(conversation))
+			jpfs_notify_partitions(view->notify, view);
+		else
+			jpfs_work_add(conversation, JPFS_SETTLE_MS + 10);
+	}
+	/* Whatever goes on in it: what is true now may be kept, as long as the next change is heard. */
+	may_keep = conversation->is_watched && conversation->in_view && !conversation->is_local &&
+		   jpfs_notify_is_usable(view->notify);
+	for (size_t i = 0; i < count; i++)
+		look_at_entry_locked(entries[i], may_keep, news);
+	look_at_absent_locked(conversation, may_keep, news);
+	if (conversation->told != 0 && (!may_keep || jpfs_conversation_stat(conversation, &st) < 0 ||
+					digest_of(&st) != conversation->told)) {
+		conversation->told = 0;
+		add_serial(news, conversation->object.serial);
+	}
+	if (has_other_listing_locked(conversation)) {
+		conversation->told_listing = 0;
+		news->is_listing = true;
+	}
+}
+
+static void look_at_partition(struct jpfs_view *view, struct jpfs_object *partition)
+{
+	atomic_uint_least64_t *told = told_of_partition(view, partition);
+	uint64_t before = atomic_load(told);
+	struct stat st;
+
+	if (before != 0 && (jpfs_outside_stat(view, partition, &st) < 0 || digest_of(&st) != before)) {
+		atomic_store(told, 0);
+		jpfs_notify_inode(view->notify, partition->serial, false);
+	}
+}
+
+void jpfs_tell_local_name_locked(struct jpfs_conversation *conversation)
+{
+	struct jpfs_view *view = conversation->view;
+	cleanup_free char *path = NULL;
+
+	if (view->notify != NULL &&
+	    asprintf(&path, JPFS_CONTROL_NAME "/" JPFS_LOCAL_NAME "/%s%s",
+		     conversation->is_archived ? JP_ARCHIVE_NAME "/" : "", conversation->name) > 0)
+		jpfs_notify_name(view->notify,
+				 conversation->is_archived ? view->local_archive.serial
+							   : view->local.serial,
+				 path);
+}
+
+void jpfs_told_look(struct jpfs_conversation *conversation)
+{
+	struct jpfs_view *view = conversation->view;
+	__attribute__((cleanup(news_release))) struct news news = {0};
+	cleanup_free struct jpfs_entry **entries = NULL;
+	size_t count;
+
+	if (view->notify == NULL)
+		return;
+	pthread_mutex_lock(&conversation->lock);
+	jpfs_listen_locked(conversation);
+	if (!conversation->is_reconciled && !view->is_read_only) {
+		/* Nothing that could be kept was told of it yet. And this is no moment to bring both sides
+		 * together: whoever has just changed the store may be in the middle of it. */
+		jpfs_work_add(conversation, 500);
+		pthread_mutex_unlock(&conversation->lock);
+		return;
+	}
+	count = count_locked(conversation);
+	news.room = count + ABSENT_MAX + 1;
+	entries = calloc(count + 1, sizeof(struct jpfs_entry *));
+	news.serials = calloc(news.room, sizeof(*news.serials));
+	news.names = calloc(news.room, sizeof(*news.names));
+	if (entries == NULL || news.serials == NULL || news.names == NULL) {
+		news.is_short = true;
+		count = 0;
+	} else {
+		count = collect_locked(conversation, entries, count);
+		look_locked(conversation, entries, count, &news);
+	}
+	pthread_mutex_unlock(&conversation->lock);
+
+	for (size_t i = 0; i < count; i++)
+		jpfs_object_unref(&entries[i]->object);
+	for (size_t i = 0; i < news.serial_count; i++)
+		jpfs_notify_inode(view->notify, news.serials[i], false);
+	if (news.is_listing)
+		jpfs_notify_inode(view->notify, conversation->object.serial, true);
+	for (size_t i = 0; i < news.name_count; i++)
+		jpfs_notify_name(view->notify, conversation->object.serial, news.names[i]);
+	look_at_partition(view, &view->root);
+	look_at_partition(view, &view->archive);
+	if (news.is_short)
+		jpfs_notify_look(view->notify, conversation); /* once more, when there is memory */
+}

@@ -1,0 +1,309 @@
+/*
+ * What the kernel keeps: that a warm walk asks nothing, that whatever changes behind its back is seen
+ * within moments and never half, and that a writer's end is found out where nobody tells it.
+ */
+#include "tests/mount/fixture.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+/*
+ * `asked COMMAND...`: how many requests it makes, without those that asking itself costs (measured
+ * on `true` each time). `warm COMMAND...` runs it until it makes none: the daemon's own work after
+ * mounting takes things back for a moment.
+ */
+static const char HELPERS[] =
+	"total() { python3 -c 'import json, sys\n"
+	"r = json.load(open(sys.argv[1] + \"/.jpfs/status.json\"))[\"requests\"]\n"
+	"print(r[\"total\"])' \"$V\"; }\n"
+	"grown() { before=$(total); \"$@\" >/dev/null 2>&1 || :; after=$(total); echo $((after - before)); "
+	"}\n"
+	"asked() { base=$(grown true); n=$(grown \"$@\"); echo $((n - base)); }\n"
+	"none() { [ $(asked \"$@\") -le 0 ]; }\n"
+	"warm() { until_ok none \"$@\"; }\n";
+
+static void step(struct fixture *fixture, int line, const char *script)
+{
+	cleanup_free char *text = NULL;
+
+	if (asprintf(&text, "%s%s", HELPERS, script) >= 0)
+		fixture_step(fixture, __FILE__, line, text);
+}
+
+static void a_warm_walk_asks_nothing(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "mkdir \"$V/notes\"; echo text > \"$V/notes/one\"; git status --short\n"
+	     "warm find \"$V\"; warm ls -lR \"$V\"; warm du -s \"$V\"; warm git status --short\n"
+	     "warm sh -c 'cat \"$V\"/*/*.json'; warm grep -r nothing-like-this \"$V\"\n"
+	     "warm tar -cf ../archive.tar -C \"$V\" .");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void what_is_changed_in_the_store_is_seen(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "until_ok test -d \"$D/" THIRD "\"; warm sh -c 'cat \"$V\"/*/*.json; ls \"$V\"/*'\n"
+	     /* By rename, as jp does it, and in place. */
+	     "for i in 1 2 3 4 5; do\n"
+	     "  sed \"s/First/Turn $i/\" \"$D/$X/metadata.json\" > \"$D/$X/metadata.json.tmp\"\n"
+	     "  sed -i \"s/Turn [0-9]*/Turn $i/\" \"$D/$X/metadata.json.tmp\"\n"
+	     "  mv \"$D/$X/metadata.json.tmp\" \"$D/$X/metadata.json\"\n"
+	     "  until_ok grep -q \"Turn $i\" \"$V/$X/metadata.json\"\n"
+	     "  until_ok cmp \"$D/$X/metadata.json\" \"$V/$X/metadata.json\"; done\n"
+	     "sed 's/Turn/Place/' \"$V/$X/metadata.json\" > ../m; cat ../m > \"$D/$X/metadata.json\"\n"
+	     "until_ok grep -q Place \"$V/$X/metadata.json\"\n"
+	     "size() { [ \"$(stat -c %s \"$V/$X/metadata.json\")\" = \"$(stat -c %s ../m)\" ]; }\n"
+	     "until_ok size\n"
+	     /* A file that was not there when it was asked for, and one that goes. */
+	     "[ ! -e \"$V/$X/base_config.json~\" ]; rm \"$D/" SECOND "/base_config.json\"\n"
+	     "cp \"$D/" THIRD "/base_config.json\" \"$D/" SECOND "/base_config.json\"\n"
+	     "until_ok test -e \"$V/" SECOND "/base_config.json\"\n"
+	     "mv \"$D/" THIRD "\" \"$D/" "17457886045-renamed\"\n"
+	     "sed -i s/Third/Other/ \"$D/17457886045-renamed/metadata.json\"\n"
+	     "until_ok grep -q Other \"$V/" THIRD "/metadata.json\"");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void a_change_in_one_worktree_is_seen_in_the_other(void)
+{
+	cleanup_fixture struct fixture f;
+	char other[300];
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	step(&f, __LINE__, "until_ok test -d \"$D/" THIRD "\"; git worktree add -q \"$W\"");
+	(void)snprintf(other, sizeof(other), "%.280s/wt", f.base);
+	fixture_mount_at(&f, other, "");
+	step(&f, __LINE__,
+	     "cat \"$V\"/*/*.json \"$WV\"/*/*.json > ../all\n"
+	     "for i in 1 2 3; do\n"
+	     "  sed -i \"s/\\\"title\\\": \\\".*\\\"/\\\"title\\\": \\\"Here $i\\\"/\" "
+	     "\"$V/$X/metadata.json\"\n"
+	     "  until_ok grep -q \"Here $i\" \"$WV/$X/metadata.json\"\n"
+	     "  sed \"s/Here/There/\" \"$WV/$X/metadata.json\" > ../m; cat ../m > "
+	     "\"$WV/$X/metadata.json\"\n"
+	     "  until_ok grep -q \"There $i\" \"$V/$X/metadata.json\"; done\n"
+	     "echo note > \"$V/$X/NOTE\"; until_ok test -e \"$D/$X/NOTE\"");
+	fixture_umount_at(&f, other);
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void who_has_a_replaced_file_open_reads_on_in_it(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "until_ok test -d \"$D/" THIRD "\"; cp \"$V/$X/events.json\" ../old; e=\"$V/$X/events.json\"\n"
+	     "exec 3< \"$e\"; head -c 10 <&3 > ../begin\n"
+	     /* Replaced in the store, seen, projected; and nothing of it was in the kernel's pages. */
+	     "sed 's/turn_start/turn_other/' ../old > \"$D/$X/events.json.tmp\"\n"
+	     "mv \"$D/$X/events.json.tmp\" \"$D/$X/events.json\"\n"
+	     "until_ok grep -q turn_other \"$e\"; [ \"$(id -u)\" != 0 ] || echo 1 > "
+	     "/proc/sys/vm/drop_caches\n"
+	     "cat <&3 > ../rest; cat ../begin ../rest | cmp - ../old; exec 3<&-\n"
+	     /* Removed, and written over through the mount. */
+	     "cp \"$e\" ../old; exec 3< \"$e\"; cp ../old ../new; sed -i s/turn_other/turn_third/ ../new\n"
+	     "cp ../new \"$e.tmp\"; mv \"$e.tmp\" \"$e\"; cmp \"$e\" ../new; cat <&3 | cmp - ../old\n"
+	     "exec 3< \"$e\"; rm \"$e\"; cat <&3 | cmp - ../new; cp ../new \"$e\"");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void a_file_is_stored_when_its_writer_closes_it_and_not_before(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "until_ok test -d \"$D/" THIRD "\"; m=\"$V/$X/metadata.json\"; s=\"$D/$X/metadata.json\"\n"
+	     "sed s/First/Slow/ \"$m\" > ../m; exec 4> \"$m\"; cat ../m >&4\n"
+	     /* Whole and valid, but not closed. */
+	     "grep -q Slow \"$m\"; sleep 1; grep -q First \"$s\"; exec 5>> \"$m\"; exec 4>&-\n"
+	     "sleep 1; grep -q First \"$s\"; exec 5>&-; until_ok cmp ../m \"$s\"\n"
+	     /* truncate(2) closes nothing. */
+	     "echo long > \"$V/$X/NOTE\"; until_ok test -e \"$D/$X/NOTE\"; truncate -s 2 "
+	     "\"$V/$X/NOTE\"\n"
+	     "short() { [ \"$(stat -c %s \"$D/$X/NOTE\")\" = 2 ]; }; until_ok short\n"
+	     "python3 -c 'import os, sys; os.truncate(sys.argv[1], 1)' \"$V/$X/NOTE\"\n"
+	     "shorter() { [ \"$(stat -c %s \"$D/$X/NOTE\")\" = 1 ]; }; until_ok shorter");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void without_its_second_process_nothing_is_lost(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "until_ok test -d \"$D/" THIRD "\"; cat \"$V/$X/\"*; exec 4>> \"$V/$X/NOTE\"; echo one >&4\n"
+	     "daemon=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[\"pid\"])' "
+	     "\"$V/.jpfs/status.json\")\n"
+	     "for p in $(cat /proc/$daemon/task/*/children); do\n"
+	     "  [ \"$(cat /proc/$p/comm)\" != jpfs-companion ] || kill -9 $p; done\n"
+	     "echo two >&4; exec 4>&-; sed -i s/First/Alone/ \"$V/$X/metadata.json\"\n"
+	     "until_ok grep -q two \"$D/$X/NOTE\"; until_ok grep -q Alone \"$D/$X/metadata.json\"\n"
+	     "sed s/Alone/Store/ \"$V/$X/metadata.json\" > ../m; cp ../m \"$D/$X/metadata.json.tmp\"\n"
+	     "mv \"$D/$X/metadata.json.tmp\" \"$D/$X/metadata.json\"\n"
+	     "until_ok grep -q Store \"$V/$X/metadata.json\"; \"$J\" umount . ");
+	CHECK_INVARIANTS(&f);
+}
+
+/* ---- under load ---- */
+
+struct load {
+	struct fixture *fixture;
+	atomic_bool is_over;
+	atomic_uint reads, torn, back;
+};
+
+/* A number that only grows, in a file that is valid at every moment. */
+static void write_numbered(int directory, const char *name, unsigned number)
+{
+	char text[4096], temporary[64];
+	cleanup_close int fd = -EBADF;
+	int length = snprintf(text, sizeof(text), "{\n  \"title\": \"%08u\",\n  \"pad\": \"", number);
+
+	/* Of many sizes, so that a torn one is no JSON, or says two numbers. */
+	for (unsigned i = 0; i < number * 7 % 3000; i++)
+		text[length++] = 'x';
+	length += snprintf(text + length, sizeof(text) - (size_t)length, "\",\n  \"again\": \"%08u\"\n}\n",
+			   number);
+	(void)snprintf(temporary, sizeof(temporary), "%s.tmp", name);
+	fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd >= 0 && write(fd, text, (size_t)length) == length)
+		(void)renameat(directory, temporary, directory, name);
+}
+
+static bool read_numbered(int directory, const char *name, unsigned *ret)
+{
+	char text[8192];
+	cleanup_close int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	const char *first, *second;
+	ssize_t size = 0, n;
+
+	if (fd < 0)
+		return false;
+	while ((n = read(fd, text + size, sizeof(text) - 1 - (size_t)size)) > 0)
+		size += n;
+	text[size] = '\0';
+	first = strstr(text, "\"title\": \"");
+	second = strstr(text, "\"again\": \"");
+	if (n < 0 || first == NULL || second == NULL || strcmp(text + size - 2, "}\n") != 0)
+		return false;
+	*ret = (unsigned)strtoul(first + 10, NULL, 10);
+	return *ret == (unsigned)strtoul(second + 10, NULL, 10);
+}
+
+static void *read_on(void *closure)
+{
+	struct load *load = closure;
+	char path[400];
+	cleanup_close int directory = -EBADF;
+	unsigned last = 0;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", load->fixture->view, FIRST);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	while (!atomic_load(&load->is_over)) {
+		unsigned number = 0;
+
+		if (!read_numbered(directory, "metadata.json", &number))
+			atomic_fetch_add(&load->torn, 1);
+		else if (number < last)
+			atomic_fetch_add(&load->back, 1);
+		else
+			last = number;
+		atomic_fetch_add(&load->reads, 1);
+	}
+	return NULL;
+}
+
+/* JPFS_LOAD_SECONDS in the environment makes it longer. */
+static void versions_are_never_torn_and_never_go_back(void)
+{
+	cleanup_fixture struct fixture f;
+	const char *seconds = getenv("JPFS_LOAD_SECONDS");
+	time_t end = time(NULL) + (seconds != NULL ? strtol(seconds, NULL, 10) : 4);
+	cleanup_close int store = -EBADF, view = -EBADF;
+	struct load load = {.fixture = &f};
+	pthread_t readers[2];
+	unsigned number = 1, seen = 0;
+	char path[500];
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	step(&f, __LINE__, "until_ok test -d \"$D/" THIRD "\"");
+	(void)snprintf(path, sizeof(path), "%s/data/workspace/project-abc12/conversations/%s", f.base,
+		       FIRST);
+	store = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "%s/%s", f.view, FIRST);
+	view = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	write_numbered(view, "metadata.json", number);
+	CU_ASSERT(read_numbered(view, "metadata.json", &seen));
+	for (int i = 0; i < 2; i++)
+		CU_ASSERT_EQUAL(pthread_create(&readers[i], NULL, read_on, &load), 0);
+	while (time(NULL) < end) {
+		unsigned ahead = 0;
+
+		number++;
+		/* Now through the mount, now past it, when what came before has arrived. */
+		write_numbered(number % 2 == 0 ? view : store, "metadata.json", number);
+		for (int tries = 0; tries < 20000 && ahead != number; tries++) {
+			if (!read_numbered(number % 2 == 0 ? store : view, "metadata.json", &ahead))
+				ahead = 0;
+			if (ahead != number)
+				(void)usleep(1000);
+		}
+		CHECK(ahead == number, "%u is seen, not %u", ahead, number);
+	}
+	atomic_store(&load.is_over, true);
+	for (int i = 0; i < 2; i++)
+		CU_ASSERT_EQUAL(pthread_join(readers[i], NULL), 0);
+	CHECK(load.torn == 0, "%u of %u torn", load.torn, load.reads);
+	CHECK(load.back == 0, "%u of %u went back", load.back, load.reads);
+	CU_ASSERT(load.reads > 0);
+	jp_closep(&view);
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		TEST(a_warm_walk_asks_nothing),
+		TEST(what_is_changed_in_the_store_is_seen),
+		TEST(a_change_in_one_worktree_is_seen_in_the_other),
+		TEST(who_has_a_replaced_file_open_reads_on_in_it),
+		TEST(a_file_is_stored_when_its_writer_closes_it_and_not_before),
+		TEST(without_its_second_process_nothing_is_lost),
+		TEST(versions_are_never_torn_and_never_go_back),
+		CU_TEST_INFO_NULL,
+	};
+
+	return fixture_run_suite("cache", tests);
+}
