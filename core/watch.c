@@ -34,14 +34,16 @@ struct jp_watch {
 
 static int compare_numbers(const void *first, const void *second)
 {
-	int a = ((const struct watched *)first)->number, b = ((const struct watched *)second)->number;
+	int a = ((const struct watched *)first)->number,
+	    b = ((const struct watched *)second)->number;
 
 	return a < b ? -1 : a > b;
 }
 
 static int compare_keys(const void *first, const void *second)
 {
-	uint64_t a = ((const struct watched *)first)->key, b = ((const struct watched *)second)->key;
+	uint64_t a = ((const struct watched *)first)->key,
+		 b = ((const struct watched *)second)->key;
 
 	return a < b ? -1 : a > b;
 }
@@ -115,7 +117,7 @@ static void forget_locked(struct jp_watch *watch, struct watched *entry)
 }
 
 static struct watched *find(void *const *tree, const struct watched *key,
-			  int (*compare)(const void *, const void *))
+			    int (*compare)(const void *, const void *))
 {
 	void *found = tfind(key, tree, compare);
 

@@ -22,10 +22,10 @@ struct jp_watch;
 /* One change in a watched directory. */
 struct jp_watch_event {
 	uint64_t key;
-	bool was_lost;     /* events were lost: anything may have changed, in every directory */
-	bool has_ended;    /* the directory is gone: its watch has ended */
-	bool is_name;      /* a name came, went, or leads to another file now */
-	const char *name;  /* in the directory; "" for the directory itself. Valid in the callback */
+	bool was_lost;    /* events were lost: anything may have changed, in every directory */
+	bool has_ended;   /* the directory is gone: its watch has ended */
+	bool is_name;     /* a name came, went, or leads to another file now */
+	const char *name; /* in the directory; "" for the directory itself. Valid in the callback */
 };
 
 typedef void jp_watch_callback(const struct jp_watch_event *event, void *closure);

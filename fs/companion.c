@@ -101,7 +101,8 @@ static bool answer(struct companion *companion, struct writer **link)
 	}
 	*link = writer->next;
 	if (writer->number >= 0)
-		(void)inotify_rm_watch(companion->inotify_fd, writer->number); /* or it went by itself */
+		(void)inotify_rm_watch(companion->inotify_fd,
+				       writer->number); /* or it went by itself */
 	free(writer);
 	return false;
 }
@@ -110,7 +111,8 @@ static bool answer(struct companion *companion, struct writer **link)
 static int has_writer(int fd)
 {
 	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
-		(void)fcntl(fd, F_SETLEASE, F_UNLCK); /* who opens it meanwhile waits just for this */
+		(void)fcntl(fd, F_SETLEASE,
+			    F_UNLCK); /* who opens it meanwhile waits just for this */
 		return 0;
 	}
 	return errno == EAGAIN || errno == EBUSY ? 1 : -EOPNOTSUPP;

@@ -491,8 +491,8 @@ static bool is_being_written(struct jpfs_conversation *conversation, const enum 
 			     size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		cleanup_close int fd = jpfs_open_side_locked(conversation, true,
-							     jp_managed_name(unit[i]));
+		cleanup_close int fd =
+			jpfs_open_side_locked(conversation, true, jp_managed_name(unit[i]));
 		struct stat st;
 
 		if (fd >= 0 && fstat(fd, &st) == 0 && is_recent(&st))

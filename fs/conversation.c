@@ -357,8 +357,9 @@ bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 
-	return conversation->in_view && (conversation->incomplete_ms == 0 ||
-					 jpfs_now_ms() - conversation->incomplete_ms > JPFS_SETTLE_MS);
+	return conversation->in_view &&
+	       (conversation->incomplete_ms == 0 ||
+		jpfs_now_ms() - conversation->incomplete_ms > JPFS_SETTLE_MS);
 }
 
 const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversation)

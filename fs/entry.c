@@ -495,8 +495,8 @@ void jpfs_entry_replaced_locked(struct jpfs_conversation *conversation, const ch
 {
 	struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, path);
 
-	if (entry == NULL || entry->home != JPFS_DURABLE ||
-	    !jpfs_entry_may_be_open_locked(entry) || jpfs_version_matches(&entry->version, by))
+	if (entry == NULL || entry->home != JPFS_DURABLE || !jpfs_entry_may_be_open_locked(entry) ||
+	    jpfs_version_matches(&entry->version, by))
 		return;
 	jpfs_entry_orphan_locked(entry);
 	entry->is_replaced = true;

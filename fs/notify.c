@@ -61,7 +61,7 @@ struct jpfs_notify {
 	pthread_t thread;
 	bool is_running; /* owned by who starts and stops */
 	atomic_bool is_ending, is_usable, hears_live, lost_events;
-	atomic_bool is_alone; /* the companion has ended */
+	atomic_bool is_alone;         /* the companion has ended */
 	atomic_int_least64_t full_ms; /* when a watch was refused; 0: never */
 	pthread_mutex_t lock;
 	/* protected by lock */
@@ -340,8 +340,9 @@ static void hear_companion(struct jpfs_notify *notify)
 		hear_answer(notify, &answer);
 	if (r < 0 && !atomic_load(&notify->is_alone)) {
 		atomic_store(&notify->is_alone, true);
-		jpfs_log(JPFS_LOG_WARNING, "the second process of this daemon has ended; unmount and "
-					   "mount again when it suits you");
+		jpfs_log(JPFS_LOG_WARNING,
+			 "the second process of this daemon has ended; unmount and "
+			 "mount again when it suits you");
 		give_up_waiting(notify);
 	}
 }

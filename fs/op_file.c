@@ -46,8 +46,7 @@ static int open_object(struct jpfs_connection *connection, struct jpfs_object *o
 		return -ENOMEM;
 	handle->can_write = (flags & O_ACCMODE) != O_RDONLY;
 	if (object->kind == JPFS_ENTRY)
-		r = jpfs_entry_open(jpfs_as_entry(object), handle->can_write,
-				    &handle->keeps_cache);
+		r = jpfs_entry_open(jpfs_as_entry(object), handle->can_write, &handle->keeps_cache);
 	else if (object->kind == JPFS_OUTSIDER)
 		r = jpfs_outside_open(view, jpfs_as_outsider(object));
 	else if (object->kind == JPFS_STATUS)
@@ -398,8 +397,9 @@ void jpfs_op_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset
 
 	(void)file;
 	jpfs_reply_result(req, "fallocate",
-			  object == NULL ? -ESTALE
-					 : allocate(connection->view, object, mode, offset, length));
+			  object == NULL
+				  ? -ESTALE
+				  : allocate(connection->view, object, mode, offset, length));
 }
 
 static int seek(struct jpfs_view *view, struct jpfs_object *object, off_t offset, int whence,

@@ -113,7 +113,8 @@ void jpfs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t m
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 
 	/* It wanted the kernel to look, and does not mean it: companion.h. */
-	if (connection->view->companion > 0 && fuse_req_ctx(req)->pid == connection->view->companion) {
+	if (connection->view->companion > 0 &&
+	    fuse_req_ctx(req)->pid == connection->view->companion) {
 		jpfs_reply_result(req, "mkdir", -EEXIST);
 		return;
 	}

@@ -353,7 +353,8 @@ int jpfs_outside_symlink(struct jpfs_view *view, const char *target, struct jpfs
 
 /* A name is about to go. Who has its file open goes on with it, and where opening is no request that
  * may be anybody: it stays open for as long as the kernel holds it. */
-static void hold(struct jpfs_view *view, struct jpfs_object *parent, const char *name, int parent_fd)
+static void hold(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
+		 int parent_fd)
 {
 	cleanup_free char *copy = strdup(name);
 	struct jpfs_outsider key = {.parent = parent, .name = copy};

@@ -4,6 +4,7 @@
  * Each lookup of it finds another file, which says what was true at that moment for as long as the
  * kernel holds it: its size is known before it is read, and who reads it in pieces reads one text.
  */
+#include "fs/notify.h"
 #include "fs/view.h"
 #include "include/jpfs.h"
 
@@ -113,6 +114,18 @@ static json_t *format_requests(const struct jpfs_requests *requests)
 	return object;
 }
 
+/* What the kernel may keep of the view; null: nothing. */
+static json_t *format_kept(struct jpfs_view *view)
+{
+	bool is_full;
+	size_t count;
+
+	if (view->notify == NULL)
+		return json_null();
+	count = jpfs_notify_watches(view->notify, &is_full);
+	return json_pack("{s:I, s:b}", "watches", (json_int_t)count, "complete", !is_full);
+}
+
 static int make_text(struct jpfs_view *view, char **ret_text, size_t *ret_size)
 {
 	json_t *root = json_object(), *conversations = json_object();
@@ -143,6 +156,7 @@ static int make_text(struct jpfs_view *view, char **ret_text, size_t *ret_size)
 			    json_pack("{s:i, s:i, s:i}", "current", (int)view->recovered.current,
 				      "history", (int)view->recovered.history, "trash",
 				      (int)view->recovered.trash));
+	json_object_set_new(root, "kernel_cache", format_kept(view));
 	json_object_set_new(root, "requests", format_requests(&view->requests));
 	json_object_set_new(root, "last_error", format_failure(view));
 	text = r < 0 ? NULL : json_dumps(root, JSON_INDENT(2));

@@ -199,8 +199,8 @@ static void add_serial(struct news *news, uint64_t serial)
 static void add_name(struct news *news, const struct jpfs_conversation *conversation,
 		     const char *path)
 {
-	char *whole = news->name_count < news->room ? jpfs_mount_path_locked(conversation, path)
-						    : NULL;
+	char *whole =
+		news->name_count < news->room ? jpfs_mount_path_locked(conversation, path) : NULL;
 
 	if (whole != NULL)
 		news->names[news->name_count++] = whole;
@@ -311,8 +311,9 @@ static void look_locked(struct jpfs_conversation *conversation, struct jpfs_entr
 	for (size_t i = 0; i < count; i++)
 		look_at_entry_locked(entries[i], may_keep, news);
 	look_at_absent_locked(conversation, may_keep, news);
-	if (conversation->told != 0 && (!may_keep || jpfs_conversation_stat(conversation, &st) < 0 ||
-					digest_of(&st) != conversation->told)) {
+	if (conversation->told != 0 &&
+	    (!may_keep || jpfs_conversation_stat(conversation, &st) < 0 ||
+	     digest_of(&st) != conversation->told)) {
 		conversation->told = 0;
 		add_serial(news, conversation->object.serial);
 	}
@@ -328,7 +329,8 @@ static void look_at_partition(struct jpfs_view *view, struct jpfs_object *partit
 	uint64_t before = atomic_load(told);
 	struct stat st;
 
-	if (before != 0 && (jpfs_outside_stat(view, partition, &st) < 0 || digest_of(&st) != before)) {
+	if (before != 0 &&
+	    (jpfs_outside_stat(view, partition, &st) < 0 || digest_of(&st) != before)) {
 		atomic_store(told, 0);
 		jpfs_notify_inode(view->notify, partition->serial, false);
 	}

@@ -592,7 +592,8 @@ int jpfs_listing_add(struct jpfs_listing *listing, const char *name, ino_t ino, 
 	copy = strdup(name);
 	if (copy == NULL)
 		return -ENOMEM;
-	listing->items[listing->count++] = (struct jpfs_listed){.name = copy, .ino = ino, .type = type & S_IFMT};
+	listing->items[listing->count++] =
+		(struct jpfs_listed){.name = copy, .ino = ino, .type = type & S_IFMT};
 	return 0;
 }
 

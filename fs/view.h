@@ -103,8 +103,8 @@ struct jpfs_entry {
 	struct jpfs_entry *next; /* in conversation->entries */
 	char *path;              /* in the conversation's directory; may have several components */
 	enum jp_managed managed;
-	mode_t type;    /* S_IFREG, S_IFDIR, S_IFLNK or what lies in the workspace */
-	bool is_linked; /* `path` leads to it */
+	mode_t type;      /* S_IFREG, S_IFDIR, S_IFLNK or what lies in the workspace */
+	bool is_linked;   /* `path` leads to it */
 	bool is_replaced; /* it did, until somebody changed that without the kernel's knowing */
 	enum jpfs_home home;
 	ino_t shown_ino;              /* st_ino: the projection's, until the first write */
@@ -115,7 +115,7 @@ struct jpfs_entry {
 	struct jpfs_content *content; /* open while opened, unlinked or being committed; or NULL */
 	unsigned opens, writers;      /* as far as opening is a request; see view->opens_unseen */
 	bool is_awaited;              /* the end of its writers is asked for: notify.c */
-	char *staged_name;   /* STAGED: in staging */
+	char *staged_name;            /* STAGED: in staging */
 	bool is_shared;      /* STAGED: another name may lead to the same inode; copy to write */
 	bool times_were_set; /* STAGED: somebody asked for these times */
 	bool was_unseen;     /* created over a durable file that the view does not show */
@@ -197,8 +197,8 @@ struct jpfs_conversation {
 	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
 	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
 	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
-	struct jpfs_note *doomed; /* unmanaged, to be taken from the durable copy later */
-	struct jpfs_note *absent; /* told.h: names that the kernel holds to lead nowhere */
+	struct jpfs_note *doomed;    /* unmanaged, to be taken from the durable copy later */
+	struct jpfs_note *absent;    /* told.h: names that the kernel holds to lead nowhere */
 	uint64_t told, told_listing; /* told.h: of the directory; 0: nothing */
 	bool is_watched;             /* changes of the durable copy are heard of */
 	/* protected by work->lock */
@@ -253,9 +253,9 @@ struct jpfs_view {
 	/* protected by table */
 	void *conversations; /* tree by ID; each has a reference */
 	size_t conversation_count;
-	void *locals;                /* tree by ID: what was looked at in .jpfs/local; references */
-	void *outsiders;             /* tree by parent and name; no references */
-	void *kept;                  /* tree by ID and entry: fs/kept.c; no references */
+	void *locals;    /* tree by ID: what was looked at in .jpfs/local; references */
+	void *outsiders; /* tree by parent and name; no references */
+	void *kept;      /* tree by ID and entry: fs/kept.c; no references */
 	struct jpfs_kept *held[JPFS_HELD_MAX]; /* those that are held open; no references */
 	unsigned held_next;
 	struct jpfs_failure failure; /* the last one; when[0] is NUL if there was none */
@@ -271,7 +271,7 @@ struct jpfs_view {
 	 * open, and its writers' end is asked for. */
 	atomic_bool opens_unseen;
 	atomic_uint_least64_t told_root, told_archive; /* told.h: attributes; 0: nothing */
-	struct jpfs_requests requests; /* of all its connections */
+	struct jpfs_requests requests;                 /* of all its connections */
 };
 
 /* One name in a listing. */

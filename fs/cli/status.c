@@ -255,6 +255,21 @@ static void print_conversations(const json_t *object)
 			   number_of(pending, "commits"), number_of(pending, "projections"));
 }
 
+/* Said only where it makes things slower. */
+static void print_kernel_cache(const json_t *object)
+{
+	const json_t *cache = json_object_get(object, "kernel_cache");
+
+	if (json_is_null(cache))
+		print_line("cache", YELLOW,
+			   "none: changes of the store are not heard of, so that every "
+			   "access asks the daemon");
+	else if (json_is_false(json_object_get(cache, "complete")))
+		print_line("cache", YELLOW,
+			   "of a part: no inotify watches were left; raise "
+			   "fs.inotify.max_user_watches and mount again");
+}
+
 /* What a killed daemon had received, when this one began. */
 static void print_recovered(const json_t *object)
 {
@@ -293,6 +308,7 @@ static void print_object(const json_t *object)
 	print_text("kept in", object, "silo");
 	print_daemon(object);
 	print_conversations(object);
+	print_kernel_cache(object);
 	print_recovered(object);
 	print_error(object);
 }

@@ -11,18 +11,20 @@
 
 /*
  * `asked COMMAND...`: how many requests it makes, without those that asking itself costs (measured
- * on `true` each time). `warm COMMAND...` runs it until it makes none: the daemon's own work after
- * mounting takes things back for a moment.
+ * on `true` each time). `warm N COMMAND...` runs it until it makes no more than N: the daemon's own
+ * work after mounting takes things back for a moment. One statfs of find and others, and two attributes that ls
+ * asks for once, are not of the tree.
  */
 static const char HELPERS[] =
 	"total() { python3 -c 'import json, sys\n"
 	"r = json.load(open(sys.argv[1] + \"/.jpfs/status.json\"))[\"requests\"]\n"
 	"print(r[\"total\"])' \"$V\"; }\n"
-	"grown() { before=$(total); \"$@\" >/dev/null 2>&1 || :; after=$(total); echo $((after - before)); "
+	"grown() { before=$(total); \"$@\" >/dev/null 2>&1 || :; after=$(total); echo $((after - "
+	"before)); "
 	"}\n"
 	"asked() { base=$(grown true); n=$(grown \"$@\"); echo $((n - base)); }\n"
-	"none() { [ $(asked \"$@\") -le 0 ]; }\n"
-	"warm() { until_ok none \"$@\"; }\n";
+	"few() { most=$1; shift; [ $(asked \"$@\") -le $most ]; }\n"
+	"warm() { until_ok few \"$@\"; }\n";
 
 static void step(struct fixture *fixture, int line, const char *script)
 {
@@ -41,9 +43,10 @@ static void a_warm_walk_asks_nothing(void)
 	fixture_mount(&f);
 	step(&f, __LINE__,
 	     "mkdir \"$V/notes\"; echo text > \"$V/notes/one\"; git status --short\n"
-	     "warm find \"$V\"; warm ls -lR \"$V\"; warm du -s \"$V\"; warm git status --short\n"
-	     "warm sh -c 'cat \"$V\"/*/*.json'; warm grep -r nothing-like-this \"$V\"\n"
-	     "warm tar -cf ../archive.tar -C \"$V\" .");
+	     "warm 1 find \"$V\"; warm 2 ls -lR \"$V\"; warm 1 du -s \"$V\"; warm 0 git status "
+	     "--short\n"
+	     "warm 0 sh -c 'cat \"$V\"/*/*.json'; warm 1 grep -r nothing-like-this \"$V\"\n"
+	     "warm 1 tar -cf ../archive.tar -C \"$V\" .");
 	fixture_umount(&f);
 	CHECK_INVARIANTS(&f);
 }
@@ -56,15 +59,16 @@ static void what_is_changed_in_the_store_is_seen(void)
 		return;
 	fixture_mount(&f);
 	step(&f, __LINE__,
-	     "until_ok test -d \"$D/" THIRD "\"; warm sh -c 'cat \"$V\"/*/*.json; ls \"$V\"/*'\n"
+	     "until_ok test -d \"$D/" THIRD "\"; warm 0 sh -c 'cat \"$V\"/*/*.json; ls \"$V\"/*'\n"
 	     /* By rename, as jp does it, and in place. */
-	     "for i in 1 2 3 4 5; do\n"
-	     "  sed \"s/First/Turn $i/\" \"$D/$X/metadata.json\" > \"$D/$X/metadata.json.tmp\"\n"
-	     "  sed -i \"s/Turn [0-9]*/Turn $i/\" \"$D/$X/metadata.json.tmp\"\n"
+	     "for k in 1 2 3 4 5; do\n"
+	     "  sed \"s/First/Turn $k/\" \"$D/$X/metadata.json\" > \"$D/$X/metadata.json.tmp\"\n"
+	     "  sed -i \"s/Turn [0-9]*/Turn $k/\" \"$D/$X/metadata.json.tmp\"\n"
 	     "  mv \"$D/$X/metadata.json.tmp\" \"$D/$X/metadata.json\"\n"
-	     "  until_ok grep -q \"Turn $i\" \"$V/$X/metadata.json\"\n"
+	     "  until_ok grep -q \"Turn $k\" \"$V/$X/metadata.json\"\n"
 	     "  until_ok cmp \"$D/$X/metadata.json\" \"$V/$X/metadata.json\"; done\n"
-	     "sed 's/Turn/Place/' \"$V/$X/metadata.json\" > ../m; cat ../m > \"$D/$X/metadata.json\"\n"
+	     "sed 's/Turn/Place/' \"$V/$X/metadata.json\" > ../m; cat ../m > "
+	     "\"$D/$X/metadata.json\"\n"
 	     "until_ok grep -q Place \"$V/$X/metadata.json\"\n"
 	     "size() { [ \"$(stat -c %s \"$V/$X/metadata.json\")\" = \"$(stat -c %s ../m)\" ]; }\n"
 	     "until_ok size\n"
@@ -72,7 +76,8 @@ static void what_is_changed_in_the_store_is_seen(void)
 	     "[ ! -e \"$V/$X/base_config.json~\" ]; rm \"$D/" SECOND "/base_config.json\"\n"
 	     "cp \"$D/" THIRD "/base_config.json\" \"$D/" SECOND "/base_config.json\"\n"
 	     "until_ok test -e \"$V/" SECOND "/base_config.json\"\n"
-	     "mv \"$D/" THIRD "\" \"$D/" "17457886045-renamed\"\n"
+	     "mv \"$D/" THIRD "\" \"$D/"
+	     "17457886045-renamed\"\n"
 	     "sed -i s/Third/Other/ \"$D/17457886045-renamed/metadata.json\"\n"
 	     "until_ok grep -q Other \"$V/" THIRD "/metadata.json\"");
 	fixture_umount(&f);
@@ -92,13 +97,13 @@ static void a_change_in_one_worktree_is_seen_in_the_other(void)
 	fixture_mount_at(&f, other, "");
 	step(&f, __LINE__,
 	     "cat \"$V\"/*/*.json \"$WV\"/*/*.json > ../all\n"
-	     "for i in 1 2 3; do\n"
-	     "  sed -i \"s/\\\"title\\\": \\\".*\\\"/\\\"title\\\": \\\"Here $i\\\"/\" "
+	     "for k in 1 2 3; do\n"
+	     "  sed -i \"s/\\\"title\\\": \\\".*\\\"/\\\"title\\\": \\\"Here $k\\\"/\" "
 	     "\"$V/$X/metadata.json\"\n"
-	     "  until_ok grep -q \"Here $i\" \"$WV/$X/metadata.json\"\n"
+	     "  until_ok grep -q \"Here $k\" \"$WV/$X/metadata.json\"\n"
 	     "  sed \"s/Here/There/\" \"$WV/$X/metadata.json\" > ../m; cat ../m > "
 	     "\"$WV/$X/metadata.json\"\n"
-	     "  until_ok grep -q \"There $i\" \"$V/$X/metadata.json\"; done\n"
+	     "  until_ok grep -q \"There $k\" \"$V/$X/metadata.json\"; done\n"
 	     "echo note > \"$V/$X/NOTE\"; until_ok test -e \"$D/$X/NOTE\"");
 	fixture_umount_at(&f, other);
 	fixture_umount(&f);
@@ -113,7 +118,8 @@ static void who_has_a_replaced_file_open_reads_on_in_it(void)
 		return;
 	fixture_mount(&f);
 	step(&f, __LINE__,
-	     "until_ok test -d \"$D/" THIRD "\"; cp \"$V/$X/events.json\" ../old; e=\"$V/$X/events.json\"\n"
+	     "until_ok test -d \"$D/" THIRD
+	     "\"; cp \"$V/$X/events.json\" ../old; e=\"$V/$X/events.json\"\n"
 	     "exec 3< \"$e\"; head -c 10 <&3 > ../begin\n"
 	     /* Replaced in the store, seen, projected; and nothing of it was in the kernel's pages. */
 	     "sed 's/turn_start/turn_other/' ../old > \"$D/$X/events.json.tmp\"\n"
@@ -122,8 +128,10 @@ static void who_has_a_replaced_file_open_reads_on_in_it(void)
 	     "/proc/sys/vm/drop_caches\n"
 	     "cat <&3 > ../rest; cat ../begin ../rest | cmp - ../old; exec 3<&-\n"
 	     /* Removed, and written over through the mount. */
-	     "cp \"$e\" ../old; exec 3< \"$e\"; cp ../old ../new; sed -i s/turn_other/turn_third/ ../new\n"
-	     "cp ../new \"$e.tmp\"; mv \"$e.tmp\" \"$e\"; cmp \"$e\" ../new; cat <&3 | cmp - ../old\n"
+	     "cp \"$e\" ../old; exec 3< \"$e\"; cp ../old ../new; sed -i s/turn_other/turn_third/ "
+	     "../new\n"
+	     "cp ../new \"$e.tmp\"; mv \"$e.tmp\" \"$e\"; cmp \"$e\" ../new; cat <&3 | cmp - "
+	     "../old\n"
 	     "exec 3< \"$e\"; rm \"$e\"; cat <&3 | cmp - ../new; cp ../new \"$e\"");
 	fixture_umount(&f);
 	CHECK_INVARIANTS(&f);
@@ -137,7 +145,8 @@ static void a_file_is_stored_when_its_writer_closes_it_and_not_before(void)
 		return;
 	fixture_mount(&f);
 	step(&f, __LINE__,
-	     "until_ok test -d \"$D/" THIRD "\"; m=\"$V/$X/metadata.json\"; s=\"$D/$X/metadata.json\"\n"
+	     "until_ok test -d \"$D/" THIRD
+	     "\"; m=\"$V/$X/metadata.json\"; s=\"$D/$X/metadata.json\"\n"
 	     "sed s/First/Slow/ \"$m\" > ../m; exec 4> \"$m\"; cat ../m >&4\n"
 	     /* Whole and valid, but not closed. */
 	     "grep -q Slow \"$m\"; sleep 1; grep -q First \"$s\"; exec 5>> \"$m\"; exec 4>&-\n"
@@ -160,14 +169,16 @@ static void without_its_second_process_nothing_is_lost(void)
 		return;
 	fixture_mount(&f);
 	step(&f, __LINE__,
-	     "until_ok test -d \"$D/" THIRD "\"; cat \"$V/$X/\"*; exec 4>> \"$V/$X/NOTE\"; echo one >&4\n"
+	     "until_ok test -d \"$D/" THIRD
+	     "\"; cat \"$V/$X/\"*; exec 4>> \"$V/$X/NOTE\"; echo one >&4\n"
 	     "daemon=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[\"pid\"])' "
 	     "\"$V/.jpfs/status.json\")\n"
 	     "for p in $(cat /proc/$daemon/task/*/children); do\n"
 	     "  [ \"$(cat /proc/$p/comm)\" != jpfs-companion ] || kill -9 $p; done\n"
 	     "echo two >&4; exec 4>&-; sed -i s/First/Alone/ \"$V/$X/metadata.json\"\n"
 	     "until_ok grep -q two \"$D/$X/NOTE\"; until_ok grep -q Alone \"$D/$X/metadata.json\"\n"
-	     "sed s/Alone/Store/ \"$V/$X/metadata.json\" > ../m; cp ../m \"$D/$X/metadata.json.tmp\"\n"
+	     "sed s/Alone/Store/ \"$V/$X/metadata.json\" > ../m; cp ../m "
+	     "\"$D/$X/metadata.json.tmp\"\n"
 	     "mv \"$D/$X/metadata.json.tmp\" \"$D/$X/metadata.json\"\n"
 	     "until_ok grep -q Store \"$V/$X/metadata.json\"; \"$J\" umount . ");
 	CHECK_INVARIANTS(&f);
@@ -186,13 +197,14 @@ static void write_numbered(int directory, const char *name, unsigned number)
 {
 	char text[4096], temporary[64];
 	cleanup_close int fd = -EBADF;
-	int length = snprintf(text, sizeof(text), "{\n  \"title\": \"%08u\",\n  \"pad\": \"", number);
+	int length =
+		snprintf(text, sizeof(text), "{\n  \"title\": \"%08u\",\n  \"pad\": \"", number);
 
 	/* Of many sizes, so that a torn one is no JSON, or says two numbers. */
 	for (unsigned i = 0; i < number * 7 % 3000; i++)
 		text[length++] = 'x';
-	length += snprintf(text + length, sizeof(text) - (size_t)length, "\",\n  \"again\": \"%08u\"\n}\n",
-			   number);
+	length += snprintf(text + length, sizeof(text) - (size_t)length,
+			   "\",\n  \"again\": \"%08u\"\n}\n", number);
 	(void)snprintf(temporary, sizeof(temporary), "%s.tmp", name);
 	fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd >= 0 && write(fd, text, (size_t)length) == length)
@@ -258,8 +270,8 @@ static void versions_are_never_torn_and_never_go_back(void)
 		return;
 	fixture_mount(&f);
 	step(&f, __LINE__, "until_ok test -d \"$D/" THIRD "\"");
-	(void)snprintf(path, sizeof(path), "%s/data/workspace/project-abc12/conversations/%s", f.base,
-		       FIRST);
+	(void)snprintf(path, sizeof(path), "%s/data/workspace/project-abc12/conversations/%s",
+		       f.base, FIRST);
 	store = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	(void)snprintf(path, sizeof(path), "%s/%s", f.view, FIRST);
 	view = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);

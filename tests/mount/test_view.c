@@ -55,7 +55,7 @@ static void the_control_directory_is_listed_on_request(void)
 		return;
 	fixture_mount_at(&f, f.project, "list_control");
 	STEP(&f, "ls -A \"$V\" | grep -q '^\\.jpfs$'; [ \"$(echo \"$V/.jpfs/\"*)\" = "
-		 "\"$V/.jpfs/history $V/.jpfs/local $V/.jpfs/status.json\" ]");
+		 "\"$V/.jpfs/history $V/.jpfs/local $V/.jpfs/status.json $V/.jpfs/transcripts\" ]");
 	fixture_umount(&f);
 }
 
