@@ -421,6 +421,16 @@ void jpfs_entry_forget_times_locked(struct jpfs_entry *entry)
 	entry->is_restored = false;
 }
 
+static int stat_remains(struct jpfs_entry *entry, struct stat *ret)
+{
+	cleanup_content struct jpfs_content *content = NULL;
+	int r = jpfs_entry_content_locked(entry, &content);
+
+	if (r == 0 && fstat(content->fd, ret) < 0)
+		r = -errno;
+	return r;
+}
+
 int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
 {
 	struct stat projection;
@@ -428,6 +438,9 @@ int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
 
 	if (r == -ESTALE && refresh(entry) == 0)
 		r = stat_place(entry, ret);
+	/* Replaced a moment ago: it is what remains of it, for whoever has it open. */
+	if (r == -ESTALE && jpfs_entry_may_be_open_locked(entry))
+		r = stat_remains(entry, ret);
 	if (r < 0)
 		return r;
 	if (entry->home == JPFS_DURABLE && entry->is_linked &&

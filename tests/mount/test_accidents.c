@@ -75,7 +75,7 @@ static void a_connection_that_is_aborted_loses_nothing_that_was_closed(void)
 			 "n=$(stat -c %d \"$V\"); n=$((n & 255 | n >> 12 & 1048320)); rm -f "
 			 "../closed; save_many\n"
 			 "while cat \"$V/" SECOND "/events.json\" && [ -e \"$V/.jpfs\" ]; do :; "
-						  "done > /dev/null 2>&1 & reader=$!\n"
+			 "done > /dev/null 2>&1 & reader=$!\n"
 			 "p=$(daemon); ended() { grep -q ') Z ' /proc/$p/stat; }\n"
 			 "until_ok some_saves; echo 1 > $C/$n/abort; wait $reader || :; wait\n"
 			 "until_ok last_is_stored; until_ok ended");
