@@ -244,9 +244,37 @@ static int get_bytes(struct jpfs_view *view, struct jpfs_object *object, int fla
 	return ret->fd < 0 ? ret->fd : 0;
 }
 
-static ssize_t read_bytes(struct jpfs_view *view, struct jpfs_object *object, char *buffer,
-			  size_t size, off_t offset)
+/* One that is not kept is made for each opening. Where reading is all that is heard of, it is made for
+ * the first reading, and stays open while nothing else of the kind is read. A new descriptor, or
+ * -EBADF: it is kept. */
+static int open_transcript(struct jpfs_connection *connection, struct jpfs_object *object,
+			   int *ret_fd)
 {
+	cleanup_close int fd = -EBADF, before = -EBADF;
+	int r;
+
+	pthread_mutex_lock(&connection->readings_lock);
+	if (connection->transcript_nodeid == object->serial)
+		fd = fcntl(connection->transcript_fd, F_DUPFD_CLOEXEC, 3);
+	pthread_mutex_unlock(&connection->readings_lock);
+	r = fd >= 0 ? 0 : jpfs_transcript_open(object, &fd);
+	if (r < 0 || fd < 0)
+		return r;
+	pthread_mutex_lock(&connection->readings_lock);
+	if (connection->transcript_nodeid != object->serial) {
+		before = connection->transcript_fd;
+		connection->transcript_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		connection->transcript_nodeid = connection->transcript_fd >= 0 ? object->serial : 0;
+	}
+	pthread_mutex_unlock(&connection->readings_lock);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static ssize_t read_bytes(struct jpfs_connection *connection, struct jpfs_object *object,
+			  char *buffer, size_t size, off_t offset)
+{
+	struct jpfs_view *view = connection->view;
 	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
 	size_t got = 0;
 	int r;
@@ -254,7 +282,7 @@ static ssize_t read_bytes(struct jpfs_view *view, struct jpfs_object *object, ch
 	if (object->kind == JPFS_STATUS)
 		return jpfs_status_read(object, buffer, size, offset);
 	if (object->kind == JPFS_TRANSCRIPT) {
-		r = jpfs_transcript_open(object, &bytes.fd);
+		r = open_transcript(connection, object, &bytes.fd);
 		if (r == 0 && bytes.fd < 0)
 			return jpfs_transcript_read(object, buffer, size, offset);
 		bytes.is_own = true;
@@ -286,7 +314,7 @@ void jpfs_op_read(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 	cleanup_free char *buffer = malloc(size > 0 ? size : 1);
 	ssize_t n = object == NULL   ? -ESTALE
 		    : buffer == NULL ? -ENOMEM
-				     : read_bytes(connection->view, object, buffer, size, offset);
+				     : read_bytes(connection, object, buffer, size, offset);
 
 	(void)file;
 	if (n < 0)

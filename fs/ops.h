@@ -48,6 +48,8 @@ struct jpfs_connection {
 	/* protected by readings_lock */
 	struct jpfs_reading readings[JPFS_READINGS];
 	uint64_t readings_used;
+	uint64_t transcript_nodeid; /* the transcript that was read last; 0: none */
+	int transcript_fd;          /* its text; owned */
 	/* Called when the view has become empty, before the answer: session.c. */
 	void (*became_empty)(struct jpfs_connection *connection);
 };

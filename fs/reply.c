@@ -30,6 +30,7 @@ void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *
 	connection->idle = idle;
 	connection->handles = NULL;
 	pthread_mutex_init(&connection->handles_lock, NULL);
+	connection->transcript_fd = -EBADF;
 	pthread_mutex_init(&connection->readings_lock, NULL);
 	jpfs_nodes_init(&connection->nodes, view);
 }
@@ -86,6 +87,7 @@ void jpfs_connection_release(struct jpfs_connection *connection)
 	while (connection->handles != NULL)
 		jpfs_handle_close(connection->handles);
 	jpfs_readings_release(connection);
+	jp_closep(&connection->transcript_fd);
 	jpfs_nodes_release(&connection->nodes);
 	pthread_mutex_destroy(&connection->handles_lock);
 	pthread_mutex_destroy(&connection->readings_lock);

@@ -132,8 +132,6 @@ static void what_is_changed_after_closing_is_half_written_again(void)
 	     "assert marks() == ['w'], marks()\n"
 	     "os.write(file, b'[ ]')\n"
 	     "assert marks() == [], marks()\n"
-	     "os.close(os.dup(file))\n"
-	     "assert marks() == ['f'], marks()\n"
 	     "os.write(file, b' ')\n"
 	     "assert marks() == [], marks()\n"
 	     "E\n"

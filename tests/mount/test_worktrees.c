@@ -174,18 +174,19 @@ static void direct_changes_in_the_store_are_seen_everywhere(void)
 
 	if (!begin(&t))
 		return;
-	STEP(&t.f, ". ../lib.sh; for i in 1 2 3 4 5; do\n"
-		   "  sed \"s/\\\"title\\\": \\\".*\\\"/\\\"title\\\": \\\"direct $i\\\"/\" "
-		   "\"$D/$X/metadata.json\" > \"$D/$X/metadata.json.tmp\"\n"
-		   "  mv \"$D/$X/metadata.json.tmp\" \"$D/$X/metadata.json\"\n"
-		   "  titled \"$V/$X\" \"direct $i\"; titled \"$WV/$X\" \"direct $i\"\n"
-		   "done\n"
-		   "append \"$D/$X/events.json\" 'in the store'\n"
-		   "until_ok grep -q 'in the store' \"$V/$X/events.json\"\n"
-		   "until_ok grep -q 'in the store' \"$WV/$X/events.json\"\n"
-		   "mv \"$D/$X\" \"$D/17457886043-elsewhere\"; titled \"$V/$X\" 'direct 5'\n"
-		   "titled \"$WV/$X\" 'direct 5'; [ -z \"$(git -C \"$W\" status --porcelain | grep "
-		   "-v '^ M')\" ]");
+	STEP(&t.f,
+	     ". ../lib.sh; for k in 1 2 3 4 5; do\n"
+	     "  sed \"s/\\\"title\\\": \\\".*\\\"/\\\"title\\\": \\\"direct $k\\\"/\" "
+	     "\"$D/$X/metadata.json\" > \"$D/$X/metadata.json.tmp\"\n"
+	     "  mv \"$D/$X/metadata.json.tmp\" \"$D/$X/metadata.json\"\n"
+	     "  until_ok titled \"$V/$X\" \"direct $k\"; until_ok titled \"$WV/$X\" \"direct $k\"\n"
+	     "done\n"
+	     "append \"$D/$X/events.json\" 'in the store'\n"
+	     "until_ok grep -q 'in the store' \"$V/$X/events.json\"\n"
+	     "until_ok grep -q 'in the store' \"$WV/$X/events.json\"\n"
+	     "mv \"$D/$X\" \"$D/17457886043-elsewhere\"; titled \"$V/$X\" 'direct 5'\n"
+	     "titled \"$WV/$X\" 'direct 5'; [ -z \"$(git -C \"$W\" status --porcelain | grep "
+	     "-v '^ M')\" ]");
 	end_both(&t);
 	STEP(&t.f, ". ../lib.sh; for v in \"$V\" \"$WV\"; do titled \"$v/$X\" 'direct 5'\n"
 		   "grep -q 'in the store' \"$v/$X/events.json\"; done");
@@ -232,7 +233,7 @@ static void a_reader_holds_the_version_that_it_opened(void)
 	     "exec 5< \"$V/" SECOND "/events.json\"; cp \"$V/" SECOND "/events.json\" ../events\n"
 	     "sed 's/First/Replaced in the store/' ../old > \"$D/$X/metadata.json.tmp\"\n"
 	     "mv \"$D/$X/metadata.json.tmp\" \"$D/$X/metadata.json\"\n"
-	     "titled \"$V/$X\" 'Replaced in the store Title'; cat <&3 | cmp - ../old\n"
+	     "until_ok titled \"$V/$X\" 'Replaced in the store Title'; cat <&3 | cmp - ../old\n"
 	     "rm -r \"$D/" SECOND "\"; cat <&5 | cmp - ../events; exec 5<&-; cp -r \"$WV/" SECOND
 	     "\" \"$D/" SECOND "\"\n"
 	     "exec 3< \"$V/$X/metadata.json\"; cp \"$V/$X/metadata.json\" ../new\n"
