@@ -46,8 +46,8 @@ int jpfs_layout_is_older_locked(struct jpfs_conversation *conversation)
 	cleanup_close int events = -EBADF, base = -EBADF;
 
 	base = jpfs_open_side_locked(conversation, true, jp_managed_name(JP_BASE_CONFIG));
-	if (base >= 0 || base != -ENOENT)
-		return base >= 0 ? 0 : base;
+	if (base != -ENOENT)
+		return base < 0 ? base : 0;
 	events = jpfs_open_side_locked(conversation, true, jp_managed_name(JP_EVENTS));
 	return events < 0 ? events : jp_stream_is_packed(events, -EBADF);
 }

@@ -51,9 +51,7 @@ static int open_object(struct jpfs_connection *connection, struct jpfs_object *o
 		r = jpfs_outside_open(view, jpfs_as_outsider(object));
 	else if (object->kind == JPFS_STATUS)
 		r = handle->can_write ? -EACCES : 0;
-	else if (object->kind == JPFS_KEPT)
-		r = handle->can_write ? -EROFS : 0;
-	else if (object->kind == JPFS_TRANSCRIPT)
+	else if (object->kind == JPFS_KEPT || object->kind == JPFS_TRANSCRIPT)
 		r = handle->can_write ? -EROFS : 0;
 	if (r < 0) {
 		free(handle);

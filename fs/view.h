@@ -170,13 +170,11 @@ struct jpfs_conversation {
 	bool is_local; /* in .jpfs/local: it has no workspace side */
 	/* protected by lock from here on */
 	bool is_reconciled;
-	int reconcile_failure; /* why not, and until it has succeeded nothing else is done */
-	int64_t reconcile_retry_ms;
-	struct jpfs_decision decision;
-	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	bool may_repair;         /* the durable copy has been in pieces for long: make it whole */
-	uint64_t writes;         /* how often a file was about to change */
-	uint64_t pass;           /* of commits */
+	bool is_new;             /* made by mkdir, and nothing created in it yet */
+	bool is_watched;         /* changes of the durable copy are heard of */
+	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
+	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
 	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
 	unsigned drafts;         /* bits: the workspace's version is what this view shows */
 	unsigned renamed_away;   /* bits: of the hidden ones, those that left by rename */
@@ -184,6 +182,11 @@ struct jpfs_conversation {
 				    while another version of the same is written */
 	unsigned removed_drafts; /* bits: drafts, until it is decided what takes their place */
 	unsigned durable_files;  /* bits: the durable copy has, or last had, these */
+	atomic_uint failures;    /* of the work on it, in a row; protected by work->lock */
+	struct jpfs_decision decision;
+	int64_t reconcile_retry_ms;
+	uint64_t writes;                             /* how often a file was about to change */
+	uint64_t pass;                               /* of commits */
 	struct jpfs_version known[JP_MANAGED_COUNT]; /* durable versions last accepted */
 	struct jpfs_version same[JP_MANAGED_COUNT];  /* projected versions with a known one's bytes,
 						      * whatever the times say */
@@ -191,7 +194,6 @@ struct jpfs_conversation {
 	struct jpfs_pin *other_pins;  /* the same for unmanaged files */
 	int64_t vanished_ms;          /* since when the durable copy is gone or not whole; 0: not */
 	int64_t incomplete_ms;        /* since when it is on its way in or out; 0: not */
-	bool is_new;                  /* made by mkdir, and nothing created in it yet */
 	struct timespec changed;      /* last change of the directory through the mount */
 	struct jpfs_entry *entries;   /* live objects; no references */
 	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
@@ -200,15 +202,13 @@ struct jpfs_conversation {
 	struct jpfs_note *doomed;    /* unmanaged, to be taken from the durable copy later */
 	struct jpfs_note *absent;    /* told.h: names that the kernel holds to lead nowhere */
 	uint64_t told, told_listing; /* told.h: of the directory; 0: nothing */
-	bool is_watched;             /* changes of the durable copy are heard of */
 	/* protected by work->lock */
 	struct jpfs_conversation *next_work;
-	bool is_queued, is_working, is_due_again;
 	int64_t due_ms;
-	atomic_uint failures; /* in a row */
+	bool is_queued, is_working, is_due_again;
 	/* protected by the lock of notify.c */
-	struct jpfs_conversation *next_look;
 	bool is_to_look;
+	struct jpfs_conversation *next_look;
 };
 
 struct jpfs_outsider {

@@ -420,7 +420,9 @@ static void a_dead_mount_is_replaced_or_taken_away(void)
 	     "[ \"$(field state .)\" = mounted ]; [ \"$(grep -c \" $V \" /proc/self/mountinfo)\" = "
 	     "1 ]\n"
 	     "kill -KILL $(field pid .); until_ok none_left; says \"unmounted: $V\" \"$J\" umount\n"
-	     "is_mounted \"$V\" && fail mounted; [ \"$(field state .)\" = 'not mounted' ]\n"
+	     "is_mounted \"$V\" && fail mounted\n"
+	     /* Its lock goes when the kernel has time to close what it had open. */
+	     "gone() { [ \"$(field state .)\" = 'not mounted' ]; }; until_ok gone\n"
 	     "[ \"$(grep -c \" $V \" /proc/self/mountinfo)\" = 0 ]");
 	CHECK_INVARIANTS(&f);
 }
