@@ -36,6 +36,16 @@ static void format_name(const char *as, char name[NAME_MAX + 1])
 	}
 }
 
+/* Sync a regular file; a directory's are left to the filesystem. */
+static int sync_file(int parent, const char *name)
+{
+	cleanup_close int fd = jp_open_regular(parent, name, O_RDONLY);
+
+	if (fd < 0)
+		return fd == -EISDIR || fd == -ELOOP || fd == -EINVAL ? 0 : fd;
+	return jp_sys->fsync(fd) < 0 ? -errno : 0;
+}
+
 static int put(int keep_fd, uint64_t id, int from_dirfd, const char *from_name, const char *as,
 	       bool move)
 {
@@ -56,6 +66,9 @@ static int put(int keep_fd, uint64_t id, int from_dirfd, const char *from_name, 
 		if (r == 0)
 			r = jp_remove_tree(from_dirfd, from_name);
 	}
+	/* A copy is made because the original is about to change: from now on it is all there is. */
+	if (r == 0 && !move)
+		r = sync_file(place, name);
 	if (r < 0)
 		return r;
 	return jp_sys->fsync(place) < 0 ? -errno : 0;

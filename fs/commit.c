@@ -554,8 +554,10 @@ int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 		return 0;
 	if (r < 0)
 		return r;
-	if (attempt.is_late)
-		return keep_aside(entry, &attempt);
+	if (attempt.is_late) {
+		r = for_fsync ? sync_staged(&attempt) : 0;
+		return r < 0 ? r : keep_aside(entry, &attempt);
+	}
 	if (attempt.is_waiting && !force)
 		return for_fsync ? sync_in_staging(entry) : -EAGAIN;
 	if (attempt.is_managed_temporary) {
