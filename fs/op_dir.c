@@ -96,7 +96,8 @@ static void put_in_order(struct jpfs_listing *listing)
 
 		listing->items[i].offset = (off_t)(XXH3_64bits(name, strlen(name)) >> 2);
 	}
-	qsort(listing->items, listing->count, sizeof(*listing->items), compare_offsets);
+	if (listing->count > 0)
+		qsort(listing->items, listing->count, sizeof(*listing->items), compare_offsets);
 	/* No two have the same, and none that of a dot. */
 	for (size_t i = 0; i < listing->count; i++) {
 		if (listing->items[i].offset <= last)
