@@ -78,7 +78,7 @@ static void take_sextet(const char *text, bool ignore_case, size_t first, unsign
 		char byte = text[i / CHAR_BIT];
 		bool is_either = ignore_case && is_letter(byte) && 1U << shift == CASE_BIT;
 
-		*ret_bits = *ret_bits << 1 | ((unsigned char)byte >> shift & 1U);
+		*ret_bits = *ret_bits << 1 | ((unsigned)(unsigned char)byte >> shift & 1U);
 		*ret_either = *ret_either << 1 | (is_either ? 1U : 0U);
 	}
 }

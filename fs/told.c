@@ -168,7 +168,9 @@ double jpfs_tell_partition(struct jpfs_view *view, const struct jpfs_object *par
 	bool may_keep = view->notify != NULL && jpfs_notify_is_usable(view->notify);
 
 	atomic_store(told_of_partition(view, partition), may_keep ? digest_of(st) : 0);
-	return may_keep ? JPFS_KEEP_SECONDS : 0;
+	if (!may_keep)
+		return 0;
+	return partition->kind == JPFS_ROOT ? JPFS_KEEP_ROOT_SECONDS : JPFS_KEEP_SECONDS;
 }
 
 /* ---- the look ---- */

@@ -21,6 +21,8 @@
 
 /* A year: until something is told. */
 #define JPFS_KEEP_SECONDS 31536000.0
+/* The root's attributes: by them a shell's prompt finds out that the daemon is dead. */
+#define JPFS_KEEP_ROOT_SECONDS 1.0
 
 /* Hear of changes of the durable copy from now on, if that is possible. */
 void jpfs_listen_locked(struct jpfs_conversation *conversation);

@@ -56,6 +56,8 @@ def tell(world):
     pid = re.search(r'"pid": (\d+)', world.run(PROGRAM, 'status', '--json', world.project)).group(1)
     os.kill(int(pid), 9)
     until('it is dead', lambda: 'dead' in world.run(PROGRAM, 'status', world.project))
+    # What the kernel was told of the root holds for a second.
+    until('it is seen to be dead', lambda: not os.path.exists(world.project / '.jp' / 'conversations'))
     other.type('true')
     other.type('true')
     world.wait_mounted(world.project)

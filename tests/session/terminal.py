@@ -129,7 +129,7 @@ class World:
     def wait_mounted(self, root):
         until(f'{root} is mounted',
               lambda: str(root / '.jp' / 'conversations') in mounts(self.base)
-              and (root / '.jp' / 'conversations' / '.jpfs').exists())
+              and os.path.exists(root / '.jp' / 'conversations' / '.jpfs'))  # of a dead one: False
 
     def end(self):
         for terminal in self.terminals:
@@ -137,7 +137,15 @@ class World:
         for place in mounts(self.base):
             subprocess.run([PROGRAM, 'umount', '--lazy', str(pathlib.Path(place).parents[1])],
                            env=self.environment, check=False, stdout=subprocess.DEVNULL)
-        shutil.rmtree(self.base)
+        # A daemon that was let go lazily may still be writing what it has.
+        for tries in range(100):
+            try:
+                shutil.rmtree(self.base)
+                return
+            except OSError:
+                if tries == 99:
+                    raise
+                time.sleep(0.1)
 
 
 def run(story, shell, profile):
