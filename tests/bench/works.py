@@ -75,7 +75,8 @@ def every_row_is_measured(scratch):
         check(result["title"] in done.stdout, "not in the table: %s" % result["title"])
     counts = {result["row"]: result["requests"] for result in measured["results"]
               if "requests" in result}
-    check(all(count["total"] >= 0 for count in counts.values()), str(counts))
+    # The root's attributes are asked for once a second: what noting itself costs differs by so many.
+    check(all(count["total"] >= -3 for count in counts.values()), str(counts))
     check(counts["sed"]["rename"] == 1, "sed -i renames once: %s" % counts["sed"])
     check(counts["churn"]["unlink"] == counts["churn"]["create"] > 1, str(counts["churn"]))
     check(os.listdir(disk) == [], "left behind: %s" % os.listdir(disk))
