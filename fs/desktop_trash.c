@@ -35,14 +35,13 @@ static bool is_in_workspace(struct jpfs_view *view, const char *path)
 
 int jpfs_desktop_trash_redirect(struct jpfs_view *view, int *root_fd, char path[JPFS_PATH_BYTES])
 {
-	size_t size = strlen(path) + 1;
+	char inner[JPFS_PATH_BYTES];
 
 	if (!leads_there(path) || view->silo->own_fd < 0 || is_in_workspace(view, path))
 		return 0;
-	if (size + strlen(PLACE "/") > JPFS_PATH_BYTES)
+	(void)snprintf(inner, sizeof(inner), "%s", path);
+	if (snprintf(path, JPFS_PATH_BYTES, PLACE "/%s", inner) >= JPFS_PATH_BYTES)
 		return -ENAMETOOLONG;
-	memmove(path + strlen(PLACE "/"), path, size);
-	memcpy(path, PLACE "/", strlen(PLACE "/"));
 	*root_fd = view->silo->own_fd;
 	return 0;
 }
