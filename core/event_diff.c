@@ -118,7 +118,7 @@ static char *make_excerpt(const char *text)
 	return TAKE_PTR(excerpt);
 }
 
-static int fill(const json_t *value, struct jp_event *event)
+static int fill(const json_t *value, struct jp_told_event *event)
 {
 	json_auto_t *bare = json_copy((json_t *)value); /* shallow */
 	cleanup_free char *text = NULL;
@@ -179,14 +179,14 @@ void jp_events_release(struct jp_events *events)
 
 /* ---- two streams ---- */
 
-static bool are_same(const struct jp_event *a, const struct jp_event *b)
+static bool are_same(const struct jp_told_event *a, const struct jp_told_event *b)
 {
 	return a->key[0] == b->key[0] && a->key[1] == b->key[1];
 }
 
 /* A part of either stream. */
 struct window {
-	const struct jp_event *old, *new;
+	const struct jp_told_event *old, *new;
 	size_t old_start, new_start, old_count, new_count;
 };
 
@@ -244,7 +244,7 @@ static void add_gap(struct jp_event_changes *changes, const struct window *w, si
 	size_t next = new_from;
 
 	for (size_t i = old_from; i < old_to; i++) {
-		const struct jp_event *old = &w->old[i];
+		const struct jp_told_event *old = &w->old[i];
 		size_t k = next;
 
 		while (k < new_to && (strcmp(old->type, w->new[k].type) != 0 ||

@@ -11,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct jp_event {
+struct jp_told_event {
 	char *type, *time, *excerpt; /* as they are written, valid UTF-8, never NULL; owned */
 	uint64_t key[2];             /* the same for the same event, its metadata apart */
 };
 
 struct jp_events {
-	struct jp_event *items;
+	struct jp_told_event *items;
 	size_t count;
 };
 

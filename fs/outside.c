@@ -232,6 +232,14 @@ int jpfs_outside_lookup(struct jpfs_view *view, struct jpfs_object *parent, cons
 	return r;
 }
 
+static int open_forbidden(struct jpfs_view *view, struct jpfs_object *object, int flags)
+{
+	char path[JPFS_PATH_BYTES];
+	int root_fd, r = jpfs_outside_path(view, object, "", &root_fd, path);
+
+	return r < 0 ? r : jp_open_regular(root_fd, path, flags & O_ACCMODE);
+}
+
 int jpfs_outside_fd(struct jpfs_view *view, struct jpfs_outsider *outsider, int flags)
 {
 	int fd;
@@ -243,6 +251,9 @@ int jpfs_outside_fd(struct jpfs_view *view, struct jpfs_outsider *outsider, int 
 		return fd;
 	pthread_rwlock_rdlock(&view->outside_lock);
 	fd = open_itself(view, &outsider->object, flags | O_NOFOLLOW);
+	/* Its mode forbids it by now; who had it open before may go on. */
+	if (fd == -EACCES && (flags & O_PATH) == 0)
+		fd = open_forbidden(view, &outsider->object, flags);
 	pthread_rwlock_unlock(&view->outside_lock);
 	return fd;
 }

@@ -57,11 +57,11 @@ static const char *const change_words[] = {
 static json_t *event_json(const struct jp_event_change *change, const struct jp_events *old,
 			  const struct jp_events *new)
 {
-	const struct jp_event *before =
+	const struct jp_told_event *before =
 		change->kind != JP_EVENT_ADDED ? &old->items[change->old_index] : NULL;
-	const struct jp_event *after =
+	const struct jp_told_event *after =
 		change->kind != JP_EVENT_REMOVED ? &new->items[change->new_index] : NULL;
-	const struct jp_event *any = after != NULL ? after : before;
+	const struct jp_told_event *any = after != NULL ? after : before;
 
 	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "change", change_words[change->kind], "type",
 			 make_string(any->type), "timestamp", make_string(any->time), "old",
@@ -70,7 +70,7 @@ static json_t *event_json(const struct jp_event_change *change, const struct jp_
 }
 
 static int add_row(struct jpfs_table *table, enum jpfs_colour colour, const char *mark,
-		   const struct jp_event *event, bool with_time)
+		   const struct jp_told_event *event, bool with_time)
 {
 	char when[JP_PHRASE_BYTES] = "";
 	const char *const cells[] = {mark, when, with_time ? event->type : "", event->excerpt};

@@ -20,7 +20,10 @@ static void a_closed_write_survives_kill(void)
 	     "sed 's/First Title?/another question/' \"$V/$X/events.json\" > \"$P/../new\"\n"
 	     "cat \"$P/../new\" > \"$V/$X/events.json\"\n"
 	     "cmp \"$P/../new\" \"$V/$X/events.json\"\n"
-	     "! cmp -s \"$P/../new\" \"$D/$X/events.json\" || fail 'stored at once'\n");
+	     "! cmp -s \"$P/../new\" \"$D/$X/events.json\" || fail 'stored at once'\n"
+	     /* That it was closed, the daemon finds out within moments. */
+	     "marked() { ls \"$S\"/jpfs/staging/* | grep -q '^w.*events.json'; }; until_ok "
+	     "marked\n");
 	fixture_kill(&fixture, fixture.project);
 	STEP(&fixture, "mv \"$P/../aside\" \"$D/$X/metadata.json\"\n");
 	fixture_mount(&fixture);

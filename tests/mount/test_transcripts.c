@@ -61,7 +61,8 @@ static void each_conversation_can_be_read_and_nothing_else(void)
 		 "\"$T/.archive\"\n"
 		 "refused mv \"$V/$X/events.json\" \"$T/\"; refused ln -s x \"$T/l\"\n"
 		 "same $X.md 17457886043\n"
-		 "cp \"$T/$X.md\" ../copy; cmp ../copy ../shown; cp --sparse=always \"$T/$X.md\" "
+		 "cp \"$T/$X.md\" ../copy; cmp ../copy ../shown; rm -f ../copy; cp --sparse=always "
+		 "\"$T/$X.md\" "
 		 "../copy; cmp ../copy ../shown");
 	fixture_umount(&f);
 	/* Nothing of it stays. */
@@ -79,7 +80,7 @@ static void a_transcript_follows_its_conversation(void)
 	fixture_mount(&f);
 	STEP(&f,
 	     ". ../transcripts.sh; until_ok test -d \"$D/17457886045-third-title\"\n"
-	     "same $X.md 17457886043; exec 3< \"$T/$X.md\"; cp \"$T/$X.md\" ../before\n"
+	     "same $X.md 17457886043; exec 3< \"$T/$X.md\"; cat \"$T/$X.md\" > ../before\n"
 	     /* By an editor, while somebody has it open. */
 	     "sed -i 's/First Title?/a longer question?/' \"$V/$X/events.json\"\n"
 	     "same $X.md 17457886043; grep -q longer \"$T/$X.md\"; cmp - ../before <&3; exec 3<&-\n"

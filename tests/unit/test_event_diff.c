@@ -39,9 +39,9 @@ static void compare(const char *old_letters, const char *new_letters, const char
 	for (size_t i = 0; i < changes.count; i++) {
 		const struct jp_event_change *item = &changes.items[i];
 		size_t used = strlen(text);
-		const struct jp_event *event = item->kind == JP_EVENT_ADDED
-						       ? &new.items[item->new_index]
-						       : &old.items[item->old_index];
+		const struct jp_told_event *event = item->kind == JP_EVENT_ADDED
+							    ? &new.items[item->new_index]
+							    : &old.items[item->old_index];
 
 		(void)snprintf(text + used, sizeof(text) - used, "%c%c", "+-~"[item->kind],
 			       event -> excerpt[5]);
@@ -140,22 +140,22 @@ static void excerpts_are_one_short_line(void)
 /* More than can be compared one by one: what is alike at both ends still is. */
 static void long_streams_are_compared_at_their_ends(void)
 {
-	struct jp_events old = {calloc(5000, sizeof(struct jp_event)), 5000};
-	struct jp_events new = {calloc(5000, sizeof(struct jp_event)), 5000};
+	struct jp_events old = {calloc(5000, sizeof(struct jp_told_event)), 5000};
+	struct jp_events new = {calloc(5000, sizeof(struct jp_told_event)), 5000};
 	struct jp_event_changes changes = {0};
 
 	CU_ASSERT(old.items != NULL && new.items != NULL);
 	for (size_t i = 0; i < 5000; i++) {
 		bool is_end = i < 100 || i >= 4900;
 
-		old.items[i] = (struct jp_event){.type = strdup("a"),
-						 .time = strdup(""),
-						 .excerpt = strdup(""),
-						 .key = {i, 0}};
-		new.items[i] = (struct jp_event){.type = strdup("b"),
-						 .time = strdup(""),
-						 .excerpt = strdup(""),
-						 .key = {i, is_end ? 0 : 1}};
+		old.items[i] = (struct jp_told_event){.type = strdup("a"),
+						      .time = strdup(""),
+						      .excerpt = strdup(""),
+						      .key = {i, 0}};
+		new.items[i] = (struct jp_told_event){.type = strdup("b"),
+						      .time = strdup(""),
+						      .excerpt = strdup(""),
+						      .key = {i, is_end ? 0 : 1}};
 	}
 	CU_ASSERT_EQUAL(jp_events_compare(&old, &new, &changes), 0);
 	CU_ASSERT_EQUAL(changes.removed, 4800);
