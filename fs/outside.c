@@ -362,6 +362,17 @@ int jpfs_outside_symlink(struct jpfs_view *view, const char *target, struct jpfs
 	return make(view, parent, name, S_IFLNK, target, ret);
 }
 
+/* One descriptor serves all who have a file open, so it can do what may be done at all; what each of
+ * them may do, the kernel has checked. */
+static int open_for_all(int dirfd, const char *path)
+{
+	int fd = jp_open_regular(dirfd, path, O_RDWR);
+
+	if (fd == -EACCES || fd == -EROFS || fd == -ETXTBSY || fd == -EPERM)
+		fd = jp_open_regular(dirfd, path, O_RDONLY);
+	return fd;
+}
+
 /* A name is about to go. Who has its file open goes on with it, and where opening is no request that
  * may be anybody: it stays open for as long as the kernel holds it. */
 static void hold(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
@@ -376,9 +387,7 @@ static void hold(struct jpfs_view *view, struct jpfs_object *parent, const char 
 
 	if (!atomic_load(&view->opens_unseen) || copy == NULL)
 		return;
-	fd = jp_open_regular(parent_fd, name, O_RDWR);
-	if (fd == -EACCES || fd == -EROFS || fd == -ETXTBSY || fd == -EPERM)
-		fd = jp_open_regular(parent_fd, name, O_RDONLY);
+	fd = open_for_all(parent_fd, name);
 	held = jp_lock(&view->table);
 	place = tfind(&key, &view->outsiders, compare_outsiders);
 	outsider = place != NULL ? *(struct jpfs_outsider **)place : NULL;
@@ -449,14 +458,10 @@ int jpfs_outside_open(struct jpfs_view *view, struct jpfs_outsider *outsider)
 		fd = -EBADF;
 		return 0;
 	}
-	/* One descriptor serves all who have it open, so it can do what may be done at all; what each
-	 * of them may do, the kernel has checked. */
 	pthread_rwlock_rdlock(&view->outside_lock);
 	fd = jpfs_outside_path(view, &outsider->object, "", &root_fd, path);
 	if (fd == 0)
-		fd = jp_open_regular(root_fd, path, O_RDWR);
-	if (fd == -EACCES || fd == -EROFS || fd == -ETXTBSY || fd == -EPERM)
-		fd = jp_open_regular(root_fd, path, O_RDONLY);
+		fd = open_for_all(root_fd, path);
 	pthread_rwlock_unlock(&view->outside_lock);
 	pthread_mutex_lock(&view->table);
 	if (fd < 0)
