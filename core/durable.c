@@ -58,6 +58,10 @@ int jp_durable_put(struct jp_staging *staging, uint64_t id, char *staged_name, i
 		if (jp_sys->renameat2(staging->fd, staged_name, parent_fd, name,
 				      RENAME_NOREPLACE) == 0)
 			return 0;
+		/* There was nothing to exchange it with, so it is only now that it says no. */
+		if (errno == EINVAL)
+			return put_by_link(staging, id, staged_name, parent_fd, name, false,
+					   ret_displaced);
 		if (errno != EEXIST)
 			return -errno;
 	}

@@ -520,10 +520,12 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 
 	/* Before anything is open that it would have open, too. Without it names are told in a way
 	 * that is not safe if this process is killed; see notify.h. */
-	companion_fd = jpfs_companion_start(workspace->root_fd, &companion);
-	if (companion_fd < 0)
-		jpfs_log(JPFS_LOG_WARNING, "no second process can be started: %s",
-			 strerrordesc_np(-companion_fd));
+	if (!options->uncached) {
+		companion_fd = jpfs_companion_start(workspace->root_fd, &companion);
+		if (companion_fd < 0)
+			jpfs_log(JPFS_LOG_WARNING, "no second process can be started: %s",
+				 strerrordesc_np(-companion_fd));
+	}
 	workspace_fd = jp_workspace_open_conversations(workspace, true, error);
 	if (workspace_fd < 0)
 		return workspace_fd;
@@ -550,7 +552,7 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 		return jp_error_set(error, r, "%s/.jp/conversations cannot be read: %s",
 				    workspace->root_path, strerrordesc_np(-r));
 	daemon.view.companion = companion;
-	r = jpfs_notify_start(&daemon.view, TAKE_FD(companion_fd));
+	r = options->uncached ? 0 : jpfs_notify_start(&daemon.view, TAKE_FD(companion_fd));
 	if (r == 0 && !options->read_only)
 		r = jpfs_work_start(&daemon.view);
 	if (r == 0)

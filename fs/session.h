@@ -15,6 +15,7 @@ struct jpfs_mount_options {
 	bool read_only;           /* nothing is changed on either side, not even reconciled */
 	bool list_control;        /* .jpfs is listed in the root */
 	unsigned idle_timeout_s;  /* end when nobody has used it for so long; 0: never */
+	bool uncached;            /* the kernel keeps nothing, and opening is a request */
 	bool debug;               /* libfuse prints every request to stderr */
 };
 

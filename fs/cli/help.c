@@ -50,6 +50,8 @@ const char jpfs_help_mount[] =
 	"       ro             nothing can be changed, and nothing is\n"
 	"       list_control   list .jpfs in the root (it is always there by name)\n"
 	"       idle_timeout=SECONDS  end when nobody has used it for so long\n"
+	"       uncached       have the kernel keep nothing and ask each time: slow, to find\n"
+	"                      out whether a problem is with what it keeps\n"
 	"       debug          print every request to stderr; needs -f\n"
 	"       rw noatime nosuid nodev noexec allow_other max_read=N\n"
 	"       context=... fscontext=... defcontext=... rootcontext=...\n"

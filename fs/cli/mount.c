@@ -49,8 +49,8 @@ struct request {
 
 /* ---- what was asked for ---- */
 
-static const char known_options[] = "ro, list_control, idle_timeout=SECONDS, debug, rw, noatime, "
-				    "nosuid, nodev, noexec, allow_other, "
+static const char known_options[] = "ro, list_control, idle_timeout=SECONDS, uncached, debug, rw, "
+				    "noatime, nosuid, nodev, noexec, allow_other, "
 				    "max_read=N, context=, fscontext=, defcontext=, rootcontext=";
 
 /* Those for the kernel; the ones ending in '=' want a value. */
@@ -99,6 +99,8 @@ static int take_options(struct request *request, char *list)
 				return jpfs_fail_usage(
 					"mount", "mount: %s: not a number of seconds", option);
 			request->options.idle_timeout_s = (unsigned)strtoul(option + 13, NULL, 10);
+		} else if (strcmp(option, "uncached") == 0) {
+			request->options.uncached = true;
 		} else if (strcmp(option, "debug") == 0) {
 			request->options.debug = true;
 		} else if (!is_kernel_option(option)) {

@@ -262,8 +262,8 @@ static void print_kernel_cache(const json_t *object)
 
 	if (json_is_null(cache))
 		print_line("cache", YELLOW,
-			   "none: changes of the store are not heard of, so that every "
-			   "access asks the daemon");
+			   "none: every access asks the daemon (changes of the store are not "
+			   "heard of, or -o uncached)");
 	else if (json_is_false(json_object_get(cache, "complete")))
 		print_line("cache", YELLOW,
 			   "of a part: no inotify watches were left; raise "

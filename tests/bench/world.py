@@ -101,7 +101,8 @@ class FrontEnd:
     def read_index(self):
         """The files are there: let git find out that nothing has changed."""
         if self.world.has_git:
-            run(*GIT, "-C", self.root, "reset", "-q")
+            # With its trees, as after a commit: `git status` compares with HEAD by them.
+            run(*GIT, "-C", self.root, "read-tree", "HEAD")
             run(*GIT, "-C", self.root, "status", "--porcelain")
 
     def mount(self):

@@ -219,6 +219,8 @@ void fixture_mount_at(struct fixture *fixture, const char *root, const char *opt
 	char byte = 0, notify[32], base[sizeof(fixture->base)];
 	bool is_ready;
 
+	if (options[0] == '\0' && getenv("JPFS_MOUNT_OPTIONS") != NULL)
+		options = getenv("JPFS_MOUNT_OPTIONS");
 	while (slot < MOUNTS_MAX && fixture->mounts[slot].pid > 0)
 		slot++;
 	if (slot == MOUNTS_MAX || pipe2(ends, O_CLOEXEC) < 0) {

@@ -41,7 +41,7 @@ bool fixture_begin(struct fixture *fixture);
 void fixture_end(struct fixture *fixture);
 #define cleanup_fixture __attribute__((cleanup(fixture_end)))
 
-/* Mount a workspace; `options` as for jpfs mount, or "". Asserts that it worked. */
+/* Mount a workspace; `options` as for jpfs mount, or "": those in JPFS_MOUNT_OPTIONS, if any. Asserts that it worked. */
 void fixture_mount_at(struct fixture *fixture, const char *root, const char *options);
 void fixture_mount(struct fixture *fixture);
 /* Unmount with `jpfs umount`; asserts that the daemon ended well and said nothing bad. */

@@ -1,13 +1,8 @@
 /*
  * What the kernel keeps: that a warm walk asks nothing, that whatever changes behind its back is seen
- * within moments and never half, and that a writer's end is found out where nobody tells it.
+ * within moments, and that a writer's end is found out where nobody tells it.
  */
 #include "tests/mount/fixture.h"
-
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <time.h>
 
 /*
  * `asked COMMAND...`: how many requests it makes, without those that asking itself costs (measured
@@ -184,126 +179,6 @@ static void without_its_second_process_nothing_is_lost(void)
 	CHECK_INVARIANTS(&f);
 }
 
-/* ---- under load ---- */
-
-struct load {
-	struct fixture *fixture;
-	atomic_bool is_over;
-	atomic_uint reads, torn, back;
-};
-
-/* A number that only grows, in a file that is valid at every moment. */
-static void write_numbered(int directory, const char *name, unsigned number)
-{
-	char text[4096], temporary[64];
-	cleanup_close int fd = -EBADF;
-	int length =
-		snprintf(text, sizeof(text), "{\n  \"title\": \"%08u\",\n  \"pad\": \"", number);
-
-	/* Of many sizes, so that a torn one is no JSON, or says two numbers. */
-	for (unsigned i = 0; i < number * 7 % 3000; i++)
-		text[length++] = 'x';
-	length += snprintf(text + length, sizeof(text) - (size_t)length,
-			   "\",\n  \"again\": \"%08u\"\n}\n", number);
-	(void)snprintf(temporary, sizeof(temporary), "%s.tmp", name);
-	fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd >= 0 && write(fd, text, (size_t)length) == length)
-		(void)renameat(directory, temporary, directory, name);
-}
-
-static bool read_numbered(int directory, const char *name, unsigned *ret)
-{
-	char text[8192];
-	cleanup_close int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
-	const char *first, *second;
-	ssize_t size = 0, n;
-
-	if (fd < 0)
-		return false;
-	while ((n = read(fd, text + size, sizeof(text) - 1 - (size_t)size)) > 0)
-		size += n;
-	text[size] = '\0';
-	first = strstr(text, "\"title\": \"");
-	second = strstr(text, "\"again\": \"");
-	if (n < 0 || first == NULL || second == NULL || strcmp(text + size - 2, "}\n") != 0)
-		return false;
-	*ret = (unsigned)strtoul(first + 10, NULL, 10);
-	return *ret == (unsigned)strtoul(second + 10, NULL, 10);
-}
-
-static void *read_on(void *closure)
-{
-	struct load *load = closure;
-	char path[400];
-	cleanup_close int directory = -EBADF;
-	unsigned last = 0;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", load->fixture->view, FIRST);
-	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	while (!atomic_load(&load->is_over)) {
-		unsigned number = 0;
-
-		if (!read_numbered(directory, "metadata.json", &number))
-			atomic_fetch_add(&load->torn, 1);
-		else if (number < last)
-			atomic_fetch_add(&load->back, 1);
-		else
-			last = number;
-		atomic_fetch_add(&load->reads, 1);
-	}
-	return NULL;
-}
-
-/* JPFS_LOAD_SECONDS in the environment makes it longer. */
-static void versions_are_never_torn_and_never_go_back(void)
-{
-	cleanup_fixture struct fixture f;
-	const char *seconds = getenv("JPFS_LOAD_SECONDS");
-	time_t end = time(NULL) + (seconds != NULL ? strtol(seconds, NULL, 10) : 4);
-	cleanup_close int store = -EBADF, view = -EBADF;
-	struct load load = {.fixture = &f};
-	pthread_t readers[2];
-	unsigned number = 1, seen = 0;
-	char path[500];
-
-	if (!fixture_begin(&f))
-		return;
-	fixture_mount(&f);
-	step(&f, __LINE__, "until_ok test -d \"$D/" THIRD "\"");
-	(void)snprintf(path, sizeof(path), "%s/data/workspace/project-abc12/conversations/%s",
-		       f.base, FIRST);
-	store = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	(void)snprintf(path, sizeof(path), "%s/%s", f.view, FIRST);
-	view = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	write_numbered(view, "metadata.json", number);
-	CU_ASSERT(read_numbered(view, "metadata.json", &seen));
-	for (int i = 0; i < 2; i++)
-		CU_ASSERT_EQUAL(pthread_create(&readers[i], NULL, read_on, &load), 0);
-	while (time(NULL) < end) {
-		unsigned ahead = 0;
-
-		number++;
-		/* Now through the mount, now past it, when what came before has arrived. */
-		write_numbered(number % 2 == 0 ? view : store, "metadata.json", number);
-		for (int tries = 0; tries < 20000 && ahead != number; tries++) {
-			if (!read_numbered(number % 2 == 0 ? store : view, "metadata.json", &ahead))
-				ahead = 0;
-			if (ahead != number)
-				(void)usleep(1000);
-		}
-		CHECK(ahead == number, "%u is seen, not %u", ahead, number);
-	}
-	atomic_store(&load.is_over, true);
-	for (int i = 0; i < 2; i++)
-		CU_ASSERT_EQUAL(pthread_join(readers[i], NULL), 0);
-	CHECK(load.torn == 0, "%u of %u torn", load.torn, load.reads);
-	CHECK(load.back == 0, "%u of %u went back", load.back, load.reads);
-	CU_ASSERT(load.reads > 0);
-	jp_closep(&view);
-	fixture_umount(&f);
-	CHECK_INVARIANTS(&f);
-}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -313,7 +188,6 @@ int main(void)
 		TEST(who_has_a_replaced_file_open_reads_on_in_it),
 		TEST(a_file_is_stored_when_its_writer_closes_it_and_not_before),
 		TEST(without_its_second_process_nothing_is_lost),
-		TEST(versions_are_never_torn_and_never_go_back),
 		CU_TEST_INFO_NULL,
 	};
 

@@ -88,17 +88,24 @@ static void the_version_before_lies_in_staging_afterwards(void)
 	CU_ASSERT_EQUAL(unlinkat(world.staging.fd, name, 0), 0);
 }
 
-static int renameat2_without_exchange(int old_dirfd, const char *old_name, int new_dirfd,
-				      const char *new_name, unsigned flags)
+/* As NFS and some FUSE filesystems have it: the kernel looks at the names first, then they refuse. */
+static int renameat2_without_flags(int old_dirfd, const char *old_name, int new_dirfd,
+				   const char *new_name, unsigned flags)
 {
-	if ((flags & RENAME_EXCHANGE) != 0) {
+	if (flags != 0) {
+		bool is_there = faccessat(new_dirfd, new_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+
 		errno = EINVAL;
+		if ((flags & RENAME_EXCHANGE) != 0 && !is_there)
+			errno = ENOENT;
+		if ((flags & RENAME_NOREPLACE) != 0 && is_there)
+			errno = EEXIST;
 		return -1;
 	}
 	return jp_sys_real.renameat2(old_dirfd, old_name, new_dirfd, new_name, flags);
 }
 
-static void a_filesystem_without_exchange_serves_too(void)
+static void a_filesystem_whose_renames_have_no_flags_serves_too(void)
 {
 	cleanup_world struct world world;
 	struct jp_sys table = jp_sys_real;
@@ -106,7 +113,7 @@ static void a_filesystem_without_exchange_serves_too(void)
 	bool is_displaced = false;
 
 	world_open(&world);
-	table.renameat2 = renameat2_without_exchange;
+	table.renameat2 = renameat2_without_flags;
 	CU_ASSERT_EQUAL(jp_replace_file(world.durable_fd, "events.json", "old", 3, 0600), 0);
 	stage(&world, "new", name);
 	jp_sys = &table;
@@ -117,6 +124,13 @@ static void a_filesystem_without_exchange_serves_too(void)
 	CU_ASSERT(holds(world.durable_fd, "events.json", "new"));
 	CU_ASSERT(holds(world.staging.fd, name, "old"));
 	CU_ASSERT_EQUAL(unlinkat(world.staging.fd, name, 0), 0);
+	/* A file that was not there. */
+	stage(&world, "first", name);
+	CU_ASSERT_EQUAL(jp_durable_put(&world.staging, 1, name, world.durable_fd, "metadata.json",
+				       &is_displaced),
+			0);
+	CU_ASSERT(!is_displaced);
+	CU_ASSERT(holds(world.durable_fd, "metadata.json", "first"));
 }
 
 static void whatever_change_fails_both_versions_are_somewhere(void)
@@ -217,7 +231,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		TEST(a_new_file_displaces_nothing),
 		TEST(the_version_before_lies_in_staging_afterwards),
-		TEST(a_filesystem_without_exchange_serves_too),
+		TEST(a_filesystem_whose_renames_have_no_flags_serves_too),
 		TEST(whatever_change_fails_both_versions_are_somewhere),
 		TEST(what_is_kept_is_never_gone_from_both_places),
 		TEST(a_copy_leaves_the_original_and_two_at_once_do_not_collide),
