@@ -237,8 +237,7 @@ static void a_version_that_is_handed_round_never_goes_back(void)
 		write_numbered(directories[number % PLACES], number);
 		atomic_fetch_add(&load.writes, 1);
 		is_seen = arrives(directories[(number + 1) % PLACES], number);
-		CHECK(is_seen, "%u never arrives at %s", number,
-		      load.paths[(number + 1) % PLACES]);
+		CHECK(is_seen, "%u never arrives at %s", number, load.paths[(number + 1) % PLACES]);
 	}
 	atomic_store(&load.is_over, true);
 	for (unsigned i = 0; i < PLACES; i++) {

@@ -18,7 +18,8 @@ static const char HELPERS[] =
 static const char COHERENT[] =
 	"until_ok test -d \"$D/" THIRD "\"; cat \"$V\"/*/*.json > ../all; ls -lR \"$V\" > ../all\n"
 	"for c in " FIRST " " SECOND " " THIRD "; do for k in 1 2 3; do\n"
-	"  sed \"s/title\\\": \\\"[^\\\"]*/title\\\": \\\"Turn $k/\" \"$V/$c/metadata.json\" > ../m\n"
+	"  sed \"s/title\\\": \\\"[^\\\"]*/title\\\": \\\"Turn $k/\" \"$V/$c/metadata.json\" > "
+	"../m\n"
 	"  cp ../m \"$D/$c/metadata.json.tmp\"; mv \"$D/$c/metadata.json.tmp\" "
 	"\"$D/$c/metadata.json\"\n"
 	"  until_ok cmp ../m \"$V/$c/metadata.json\"\n"
@@ -61,7 +62,7 @@ static void what_is_not_watched_is_asked_for_again(void)
 
 	if (!fixture_begin(&f))
 		return;
-	in_a_namespace(&f, __LINE__, "limited watches 4",
+	in_a_namespace(&f, __LINE__, "limited watches 3",
 		       "until_ok kept false; \"$J\" status . | grep -q max_user_watches\n");
 	CHECK_INVARIANTS(&f);
 }
@@ -136,8 +137,8 @@ static void on_request_the_kernel_keeps_nothing(void)
 	if (!fixture_begin(&f))
 		return;
 	fixture_mount_at(&f, f.project, "uncached");
-	if (asprintf(&text, "%skept None; \"$J\" status . | grep -q 'every access asks'\n%s", HELPERS,
-		     COHERENT) >= 0)
+	if (asprintf(&text, "%skept None; \"$J\" status . | grep -q 'every access asks'\n%s",
+		     HELPERS, COHERENT) >= 0)
 		fixture_step(&f, __FILE__, __LINE__, text);
 	fixture_wait_end(&f, f.project);
 	CHECK_INVARIANTS(&f);
