@@ -24,13 +24,28 @@ struct known {
 	struct jp_base base;
 };
 
+/* The same as it is kept in memory, for each of many thousand conversations: drafts are rare. */
+struct kept_file {
+	struct jp_content_id content;
+	uint64_t durable_ino, durable_size, workspace_ino, workspace_size;
+	int64_t durable_mtime_ns, workspace_mtime_ns, workspace_ctime_ns;
+};
+
+struct kept {
+	uint64_t id;
+	bool is_forgotten;
+	bool is_there[JP_MANAGED_COUNT];
+	struct kept_file files[JP_MANAGED_COUNT];
+	struct jp_stamp *drafts; /* JP_MANAGED_COUNT of them; NULL: none is one */
+};
+
 struct jp_base_record {
 	pthread_mutex_t lock; /* a leaf */
 	int directory_fd;     /* owned */
 	int fd;               /* owned; -EBADF when read-only */
 	char name[128];
 	/* protected by lock from here on */
-	struct known *items; /* by ID */
+	struct kept *items; /* by ID */
 	size_t count, room;
 	size_t lines; /* in the file */
 	off_t end;    /* of the file: one process writes it, who holds the worktree's lock */
@@ -159,6 +174,76 @@ static bool parse_line(const char *line, size_t size, struct known *ret)
 
 /* ---- in memory ---- */
 
+static bool has_drafts(const struct known *known)
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		const struct jp_stamp *draft = &known->base.files[i].draft;
+
+		if (draft->ino != 0 || draft->size != 0 || draft->mtime_ns != 0 ||
+		    draft->ctime_ns != 0)
+			return true;
+	}
+	return false;
+}
+
+/* 0, or -ENOMEM and nothing has changed. */
+static int pack(const struct known *known, struct kept *ret)
+{
+	struct kept kept = {.id = known->id, .is_forgotten = known->is_forgotten};
+
+	if (has_drafts(known)) {
+		kept.drafts = calloc(JP_MANAGED_COUNT, sizeof(*kept.drafts));
+		if (kept.drafts == NULL)
+			return -ENOMEM;
+	}
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		const struct jp_base_file *file = &known->base.files[i];
+		const struct jp_stamp *d = &file->durable, *w = &file->workspace;
+
+		kept.is_there[i] = file->is_there;
+		kept.files[i] = (struct kept_file){
+			.content = file->content,
+			.durable_ino = d->ino,
+			.durable_size = d->size,
+			.durable_mtime_ns = d->mtime_ns,
+			.workspace_ino = w->ino,
+			.workspace_size = w->size,
+			.workspace_mtime_ns = w->mtime_ns,
+			.workspace_ctime_ns = w->ctime_ns,
+		};
+		if (kept.drafts != NULL)
+			kept.drafts[i] = file->draft;
+	}
+	*ret = kept;
+	return 0;
+}
+
+static void unpack(const struct kept *kept, struct known *ret)
+{
+	*ret = (struct known){.id = kept->id, .is_forgotten = kept->is_forgotten};
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		const struct kept_file *file = &kept->files[i];
+
+		ret->base.files[i] = (struct jp_base_file){
+			.is_there = kept->is_there[i],
+			.content = file->content,
+			.durable = {file->durable_ino, file->durable_size, file->durable_mtime_ns,
+				    0},
+			.workspace = {file->workspace_ino, file->workspace_size,
+				      file->workspace_mtime_ns, file->workspace_ctime_ns},
+		};
+		if (kept->drafts != NULL)
+			ret->base.files[i].draft = kept->drafts[i];
+	}
+}
+
+/* The drafts of what was there before go. */
+static void put(struct kept *place, const struct kept *kept)
+{
+	free(place->drafts);
+	*place = *kept;
+}
+
 /* Where an ID is, or would be. */
 static size_t find(const struct jp_base_record *record, uint64_t id)
 {
@@ -181,23 +266,29 @@ static size_t find(const struct jp_base_record *record, uint64_t id)
 static int insert(struct jp_base_record *record, const struct known *known)
 {
 	size_t at = find(record, known->id);
+	struct kept kept;
 
 	if (at < record->count && record->items[at].id == known->id) {
-		record->items[at] = *known;
-		return 0;
+		int r = pack(known, &kept);
+
+		if (r == 0)
+			put(&record->items[at], &kept);
+		return r;
 	}
 	if (record->count == record->room) {
 		size_t more = record->room == 0 ? 64 : record->room * 2;
-		struct known *grown = reallocarray(record->items, more, sizeof(*grown));
+		struct kept *grown = reallocarray(record->items, more, sizeof(*grown));
 
 		if (grown == NULL)
 			return -ENOMEM;
 		record->items = grown;
 		record->room = more;
 	}
+	if (pack(known, &kept) < 0)
+		return -ENOMEM;
 	memmove(&record->items[at + 1], &record->items[at],
 		(record->count - at) * sizeof(*record->items));
-	record->items[at] = *known;
+	record->items[at] = kept;
 	record->count++;
 	return 0;
 }
@@ -214,9 +305,12 @@ static int write_anew(struct jp_base_record *record)
 		return -ENOMEM;
 	memcpy(text, HEADER, used);
 	for (size_t i = 0; i < record->count; i++) {
+		struct known known;
+
 		if (record->items[i].is_forgotten)
 			continue;
-		used += format_line(&record->items[i], text + used);
+		unpack(&record->items[i], &known);
+		used += format_line(&known, text + used);
 		lines++;
 	}
 	r = jp_replace_file(record->directory_fd, record->name, text, used, 0600);
@@ -338,6 +432,8 @@ void jp_base_close(struct jp_base_record *record)
 	jp_closep(&record->fd);
 	jp_closep(&record->directory_fd);
 	pthread_mutex_destroy(&record->lock);
+	for (size_t i = 0; i < record->count; i++)
+		free(record->items[i].drafts);
 	free(record->items);
 	free(record);
 }
@@ -345,6 +441,7 @@ void jp_base_close(struct jp_base_record *record)
 int jp_base_find(struct jp_base_record *record, uint64_t id, struct jp_base *ret)
 {
 	cleanup_unlock pthread_mutex_t *held = NULL;
+	struct known known;
 	size_t at;
 
 	if (record == NULL)
@@ -353,7 +450,8 @@ int jp_base_find(struct jp_base_record *record, uint64_t id, struct jp_base *ret
 	at = find(record, id);
 	if (at == record->count || record->items[at].id != id || record->items[at].is_forgotten)
 		return -ENOENT;
-	*ret = record->items[at].base;
+	unpack(&record->items[at], &known);
+	*ret = known.base;
 	return 0;
 }
 
@@ -382,7 +480,7 @@ int jp_base_forget(struct jp_base_record *record, uint64_t id)
 	at = find(record, id);
 	if (at == record->count || record->items[at].id != id || record->items[at].is_forgotten)
 		return 0;
-	record->items[at] = known;
+	put(&record->items[at], &(struct kept){.id = id, .is_forgotten = true});
 	return append(record, &known);
 }
 
@@ -400,7 +498,7 @@ int jp_base_forget_others(struct jp_base_record *record, bool (*keep)(uint64_t i
 
 		if (record->items[i].is_forgotten || keep(known.id, closure))
 			continue;
-		record->items[i] = known;
+		put(&record->items[i], &(struct kept){.id = known.id, .is_forgotten = true});
 		r = append(record, &known);
 	}
 	return r;

@@ -12,6 +12,7 @@
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "core/validity.h"
+#include "fs/glance.h"
 #include "fs/log.h"
 #include "fs/notify.h"
 #include "fs/view.h"
@@ -113,15 +114,24 @@ int jpfs_durable_path_locked(struct jpfs_conversation *conversation, const char 
 			     char ret[JPFS_PATH_BYTES])
 {
 	struct jpfs_view *view = conversation->view;
+	struct jpfs_glance *glance = conversation->glance;
 	char directory[JP_CONVERSATION_PATH_BYTES];
-	int r = jp_dir_index_find(view->durable_index, conversation->id, directory, NULL);
+	int r;
 
+	if (glance != NULL && glance->durable[0] != '\0') {
+		(void)snprintf(ret, JPFS_PATH_BYTES, "%s%s%s", glance->durable,
+			       path[0] != '\0' ? "/" : "", path);
+		return 0;
+	}
+	r = jp_dir_index_find(view->durable_index, conversation->id, directory, NULL);
 	if (r == -ENOENT) {
 		jpfs_view_follow_silo(view);
 		r = jp_dir_index_find(view->durable_index, conversation->id, directory, NULL);
 	}
 	if (r < 0)
 		return r;
+	if (glance != NULL)
+		(void)snprintf(glance->durable, sizeof(glance->durable), "%s", directory);
 	(void)snprintf(ret, JPFS_PATH_BYTES, "%s%s%s", directory, path[0] != '\0' ? "/" : "", path);
 	return 0;
 }
@@ -449,8 +459,10 @@ int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *p
 			   struct jpfs_listing *listing)
 {
 	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
+	cleanup_glance struct jpfs_glance glance;
 	int r = 0;
 
+	jpfs_glance_begin_locked(conversation, &glance);
 	for (int i = 0; i < JP_MANAGED_COUNT && r == 0 && path[0] == '\0'; i++) {
 		cleanup_object struct jpfs_object *object = NULL;
 		struct jpfs_entry *entry;
@@ -460,6 +472,8 @@ int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *p
 			continue;
 		object = &entry->object;
 		r = jpfs_listing_add(listing, entry->path, entry->shown_ino, entry->type);
+		if (r == 0 && listing->with_objects)
+			listing->items[listing->count - 1].object = TAKE_PTR(object);
 	}
 	/* What is in memory first: the next call leaves out what it finds here. */
 	for (struct jpfs_entry *entry = conversation->entries; entry != NULL && r == 0;

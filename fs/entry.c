@@ -7,6 +7,7 @@
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
+#include "fs/glance.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -115,8 +116,7 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 		ret->home = JPFS_DURABLE;
 		return r == -ENOTDIR || r == -ELOOP ? -ENOENT : r;
 	}
-	jpfs_workspace_path(conversation, path, place);
-	r = jpfs_stat_beneath(view->workspace_fd, place, &workspace_st);
+	r = jpfs_stat_workspace_locked(conversation, path, &workspace_st);
 	if (r == -ENOTDIR || r == -ELOOP)
 		r = -ENOENT;
 	if (r < 0 && (r != -ENOENT || jpfs_note_find(conversation->added, path) == NULL))
@@ -161,10 +161,7 @@ static int locate(struct jpfs_conversation *conversation, const char *path, enum
 static bool stat_projection(struct jpfs_conversation *conversation, const char *path,
 			    enum jp_managed managed, const struct stat *durable, struct stat *ret)
 {
-	char place[JPFS_PATH_BYTES];
-
-	jpfs_workspace_path(conversation, path, place);
-	if (jpfs_stat_beneath(conversation->view->workspace_fd, place, ret) < 0 ||
+	if (jpfs_stat_workspace_locked(conversation, path, ret) < 0 ||
 	    ((ret->st_mode ^ durable->st_mode) & S_IFMT) != 0 || ret->st_size != durable->st_size)
 		return false;
 	if (jp_mtime_ns(ret) == jp_mtime_ns(durable))
@@ -195,6 +192,19 @@ struct jpfs_entry *jpfs_entry_live_locked(struct jpfs_conversation *conversation
 	return NULL;
 }
 
+const char *jpfs_entry_path_new(const char *path)
+{
+	enum jp_managed managed = jp_managed_from_name(path);
+
+	return managed != JP_UNMANAGED ? jp_managed_name(managed) : strdup(path);
+}
+
+void jpfs_entry_path_free(const char *path)
+{
+	if (path != NULL && jp_managed_from_name(path) == JP_UNMANAGED)
+		free((char *)(uintptr_t)path);
+}
+
 int jpfs_entry_new_locked(struct jpfs_conversation *conversation, const char *path, mode_t type,
 			  enum jpfs_home home, struct jpfs_entry **ret)
 {
@@ -202,7 +212,7 @@ int jpfs_entry_new_locked(struct jpfs_conversation *conversation, const char *pa
 
 	if (entry == NULL)
 		return -ENOMEM;
-	entry->path = strdup(path);
+	entry->path = jpfs_entry_path_new(path);
 	if (entry->path == NULL) {
 		free(entry);
 		return -ENOMEM;
@@ -385,7 +395,9 @@ static int stat_place(struct jpfs_entry *entry, struct stat *ret)
 	if (entry->content != NULL)
 		return fstat(entry->content->fd, ret) < 0 ? -errno : 0;
 	r = jpfs_entry_place_locked(entry, &root_fd, path);
-	if (r == 0)
+	if (r == 0 && entry->home == JPFS_DURABLE && entry->managed != JP_UNMANAGED)
+		r = fstatat(root_fd, path, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	else if (r == 0)
 		r = jpfs_stat_beneath(root_fd, path, ret);
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
@@ -403,22 +415,39 @@ static int stat_place(struct jpfs_entry *entry, struct stat *ret)
  */
 static void keep_times(struct jpfs_entry *entry, struct stat *st)
 {
-	if (entry->told_generation != entry->generation) {
-		entry->told_generation = entry->generation;
-		entry->told_ctime = st->st_ctim;
-		entry->told_mtime = st->st_mtim;
-	} else if (entry->told_ctime.tv_sec != 0) {
-		st->st_ctim = entry->told_ctime;
+	struct jpfs_told_times *told = entry->told_times;
+
+	if (told == NULL && entry->generation == 0)
+		return; /* nothing was written here */
+	if (told == NULL)
+		told = jpfs_entry_tell_times_anew_locked(entry);
+	if (told == NULL)
+		return; /* without memory git may look at a file once more than it needs to */
+	if (told->generation != entry->generation) {
+		*told = (struct jpfs_told_times){entry->generation, st->st_ctim, st->st_mtim};
+	} else if (told->ctime.tv_sec != 0) {
+		st->st_ctim = told->ctime;
 		if (entry->is_restored)
-			st->st_mtim = entry->told_mtime;
+			st->st_mtim = told->mtime;
 	}
+}
+
+struct jpfs_told_times *jpfs_entry_tell_times_anew_locked(struct jpfs_entry *entry)
+{
+	if (entry->told_times == NULL)
+		entry->told_times = calloc(1, sizeof(*entry->told_times));
+	if (entry->told_times != NULL)
+		entry->told_times->generation = UINT64_MAX;
+	return entry->told_times;
 }
 
 void jpfs_entry_forget_times_locked(struct jpfs_entry *entry)
 {
-	entry->told_generation = entry->generation;
-	entry->told_ctime = (struct timespec){0};
 	entry->is_restored = false;
+	if (entry->told_times == NULL && entry->generation != 0)
+		(void)jpfs_entry_tell_times_anew_locked(entry);
+	if (entry->told_times != NULL)
+		*entry->told_times = (struct jpfs_told_times){.generation = entry->generation};
 }
 
 static int stat_remains(struct jpfs_entry *entry, struct stat *ret)

@@ -316,11 +316,11 @@ static int stage_for_rename(struct jpfs_entry *entry)
 
 static int set_path(struct jpfs_entry *entry, const char *path)
 {
-	char *copy = strdup(path);
+	const char *copy = jpfs_entry_path_new(path);
 
 	if (copy == NULL)
 		return -ENOMEM;
-	free(entry->path);
+	jpfs_entry_path_free(entry->path);
 	entry->path = copy;
 	entry->managed = jp_managed_from_name(path);
 	entry->generation++;

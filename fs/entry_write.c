@@ -503,7 +503,8 @@ static int change_entry(struct jpfs_entry *entry, const struct change *change)
 	struct stat st;
 	int root_fd, r;
 
-	entry->told_generation = UINT64_MAX; /* told anew */
+	(void)jpfs_entry_tell_times_anew_locked(
+		entry); /* without memory: those of the file itself */
 	if (!entry->is_linked) {
 		if (entry->content == NULL)
 			return -ESTALE;

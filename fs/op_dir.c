@@ -8,6 +8,7 @@
  * offset is its hash. The listing itself is made once for each reading from the beginning, and kept
  * until it has been read to the end, or others push it out.
  */
+#include "fs/glance.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
 #include "fs/told.h"
@@ -184,11 +185,26 @@ static size_t add(fuse_req_t req, char *buffer, size_t used, size_t size, const 
 	return fuse_add_direntry(req, buffer + used, size - used, name, &st, offset);
 }
 
+static size_t first_after(const struct jpfs_listing *listing, off_t offset)
+{
+	size_t low = 0, high = listing->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (listing->items[middle].offset > offset)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
 /* Fill the buffer from the first entry after `offset`. */
 static size_t fill(fuse_req_t req, const struct jpfs_object *object,
 		   const struct jpfs_listing *listing, off_t offset, char *buffer, size_t size)
 {
-	size_t used = 0, low = 0, high = listing->count;
+	size_t used = 0;
 
 	for (off_t dot = offset + 1; dot <= OFFSET_PARENT; dot++) {
 		size_t needed = add(req, buffer, used, size, dot == OFFSET_SELF ? "." : "..",
@@ -198,15 +214,7 @@ static size_t fill(fuse_req_t req, const struct jpfs_object *object,
 			return used;
 		used += needed;
 	}
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (listing->items[middle].offset > offset)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	for (size_t i = low; i < listing->count; i++) {
+	for (size_t i = first_after(listing, offset); i < listing->count; i++) {
 		const struct jpfs_listed *item = &listing->items[i];
 		size_t needed = add(req, buffer, used, size, item->name, item->ino, item->type,
 				    item->offset);
@@ -218,21 +226,22 @@ static size_t fill(fuse_req_t req, const struct jpfs_object *object,
 	return used;
 }
 
-void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
-		     struct fuse_file_info *file)
+/*
+ * The listing under way of a directory, made anew where it is read from the beginning.
+ *
+ * Shape:   ret_held  readings_lock, held when this returns 0
+ */
+static int begin_reading(struct jpfs_connection *connection, struct jpfs_object *object,
+			 uint64_t nodeid, off_t offset, bool with_objects,
+			 pthread_mutex_t **ret_held, struct jpfs_reading **ret)
 {
-	struct jpfs_connection *connection = jpfs_connection_of(req);
-	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
-	cleanup_free char *buffer = malloc(size);
 	cleanup_unlock pthread_mutex_t *held = NULL;
-	struct jpfs_listing fresh = {0};
+	struct jpfs_listing fresh = {.with_objects = with_objects};
 	struct jpfs_reading *reading;
-	size_t used;
-	int r = object == NULL ? -ESTALE : buffer == NULL ? -ENOMEM : 0;
+	int r = 0;
 
-	(void)file;
 	/* From the beginning: what has come and gone since is to be seen. */
-	if (r == 0 && offset == 0) {
+	if (offset == 0) {
 		r = list(connection->view, object, &fresh);
 		if (r == 0)
 			note_emptiness(connection, object, &fresh);
@@ -247,8 +256,7 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 	if (r < 0) {
 		jp_unlockp(&held);
 		jpfs_listing_release(&fresh);
-		jpfs_reply_result(req, "readdir", r);
-		return;
+		return r;
 	}
 	if (offset == 0 || reading == NULL) {
 		put_in_order(&fresh);
@@ -256,11 +264,197 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 		reading->listing = fresh;
 	}
 	reading->used = ++connection->readings_used;
+	*ret_held = TAKE_PTR(held);
+	*ret = reading;
+	return 0;
+}
+
+void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+		     struct fuse_file_info *file)
+{
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
+	cleanup_free char *buffer = malloc(size);
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	struct jpfs_reading *reading;
+	size_t used;
+	int r = object == NULL ? -ESTALE : buffer == NULL ? -ENOMEM : 0;
+
+	(void)file;
+	if (r == 0)
+		r = begin_reading(connection, object, nodeid, offset, false, &held, &reading);
+	if (r < 0) {
+		jpfs_reply_result(req, "readdir", r);
+		return;
+	}
 	used = fill(req, object, &reading->listing, offset, buffer, size);
 	if (used == 0)
 		release_reading(reading); /* read to its end */
 	jp_unlockp(&held);
 	(void)fuse_reply_buf(req, buffer, used); /* the asker is gone: nothing to undo */
+}
+
+/* ---- with what each name leads to ---- */
+
+/* Bringing the sides of a conversation together may take long; a listing does so for what there is
+ * time for. The others are asked for one by one, by whoever wants to know. */
+#define DESCRIBE_MS 5
+
+/* What the names of a directory lead to is at hand. (A transcript would have to be made.) */
+static bool is_described(const struct jpfs_object *directory)
+{
+	switch (directory->kind) {
+	case JPFS_ROOT:
+	case JPFS_ARCHIVE:
+	case JPFS_OUTSIDER:
+	case JPFS_CONVERSATION:
+	case JPFS_ENTRY:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool takes_long(struct jpfs_object *object)
+{
+	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
+	cleanup_unlock pthread_mutex_t *held = NULL;
+
+	if (conversation == NULL)
+		return false;
+	held = jp_lock(&conversation->lock);
+	return !conversation->is_reconciled;
+}
+
+/* An entry without a nodeid is a name like that of READDIR. */
+static void describe(struct jpfs_connection *connection, struct jpfs_object *directory,
+		     struct jpfs_listed *item, int64_t until_ms, struct fuse_entry_param *ret)
+{
+	cleanup_object struct jpfs_object *object = TAKE_PTR(item->object);
+	struct fuse_entry_param entry;
+	double keep;
+
+	*ret = (struct fuse_entry_param){
+		.attr = {.st_ino = item->ino != 0 ? item->ino : 1, .st_mode = item->type}};
+	if (!is_described(directory) ||
+	    (object == NULL &&
+	     jpfs_lookup(connection->view, directory, item->name, &object, &keep) < 0))
+		return;
+	if (takes_long(object) && jpfs_now_ms() >= until_ms)
+		return;
+	if (jpfs_make_entry(connection, object, &entry) == 0)
+		*ret = entry;
+}
+
+/*
+ * Copies of the entries after `offset` that fit into so many bytes, to be described without readings_lock.
+ * The objects go with them: one that is told of at a later request is looked for then. They are all of
+ * the conversation whose lock the caller has, so that any of them may go here.
+ */
+static int copy_next_locked(fuse_req_t req, struct jpfs_listing *listing, off_t offset, size_t size,
+			    struct jpfs_listing *ret)
+{
+	size_t used = 0;
+	int r = 0;
+
+	ret->with_objects = true;
+	for (size_t i = first_after(listing, offset); i < listing->count && r == 0; i++) {
+		struct jpfs_listed *item = &listing->items[i];
+
+		used += fuse_add_direntry_plus(req, NULL, 0, item->name, NULL, 0);
+		if (used > size)
+			break;
+		r = jpfs_listing_add(ret, item->name, item->ino, item->type);
+		if (r < 0)
+			break;
+		ret->items[ret->count - 1].offset = item->offset;
+		ret->items[ret->count - 1].object = TAKE_PTR(item->object);
+	}
+	jpfs_listing_drop_objects(listing);
+	return r;
+}
+
+/* How many bytes; each entry's `ino` is the nodeid then, of which one lookup was counted, or 0. */
+static size_t fill_plus(fuse_req_t req, struct jpfs_connection *connection,
+			struct jpfs_object *object, struct jpfs_listing *next, off_t offset,
+			char *buffer, size_t size)
+{
+	int64_t until_ms = jpfs_now_ms() + DESCRIBE_MS;
+	size_t used = 0, i;
+
+	for (off_t dot = offset + 1; dot <= OFFSET_PARENT; dot++) {
+		const struct fuse_entry_param self = {
+			.attr = {.st_ino = object->serial, .st_mode = S_IFDIR}};
+		size_t needed = fuse_add_direntry_plus(req, buffer + used, size - used,
+						       dot == OFFSET_SELF ? "." : "..", &self, dot);
+
+		if (needed > size - used)
+			size = used; /* no room for others either */
+		else
+			used += needed;
+	}
+	for (i = 0; i < next->count; i++) {
+		struct jpfs_listed *item = &next->items[i];
+		struct fuse_entry_param entry;
+
+		if (fuse_add_direntry_plus(req, NULL, 0, item->name, NULL, 0) > size - used)
+			break;
+		describe(connection, object, item, until_ms, &entry);
+		used += fuse_add_direntry_plus(req, buffer + used, size - used, item->name, &entry,
+					       item->offset);
+		item->ino = entry.ino;
+	}
+	while (i < next->count)
+		next->items[i++].ino = 0;
+	return used;
+}
+
+/* The kernel never got it. */
+static void forget_all(struct jpfs_connection *connection, const struct jpfs_listing *told)
+{
+	for (size_t i = 0; i < told->count; i++) {
+		if (told->items[i].ino != 0)
+			jpfs_node_forget(&connection->nodes, told->items[i].ino, 1);
+	}
+}
+
+void jpfs_op_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+			 struct fuse_file_info *file)
+{
+	struct jpfs_connection *connection = jpfs_connection_of(req);
+	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
+	struct jpfs_conversation *conversation =
+		object != NULL ? jpfs_as_conversation(object) : NULL;
+	cleanup_free char *buffer = malloc(size);
+	__attribute__((cleanup(jpfs_listing_release))) struct jpfs_listing next = {0};
+	cleanup_unlock pthread_mutex_t *in_conversation = NULL, *held = NULL;
+	struct jpfs_glance glance = {.workspace_fd = -EBADF};
+	struct jpfs_reading *reading;
+	size_t used = 0;
+	int r = object == NULL ? -ESTALE : buffer == NULL ? -ENOMEM : 0;
+
+	(void)file;
+	if (r == 0 && conversation != NULL) {
+		in_conversation = jpfs_conversation_enter(conversation);
+		jpfs_glance_begin_locked(conversation, &glance);
+	}
+	if (r == 0)
+		r = begin_reading(connection, object, nodeid, offset, conversation != NULL, &held,
+				  &reading);
+	if (r == 0) {
+		r = copy_next_locked(req, &reading->listing, offset, size, &next);
+		if (r == 0 && next.count == 0 && offset >= OFFSET_PARENT)
+			release_reading(reading); /* read to its end */
+		jp_unlockp(&held);
+	}
+	if (r == 0)
+		used = fill_plus(req, connection, object, &next, offset, buffer, size);
+	jpfs_glance_end(&glance);
+	jp_unlockp(&in_conversation);
+	if (r < 0)
+		jpfs_reply_result(req, "readdirplus", r);
+	else if (fuse_reply_buf(req, buffer, used) < 0)
+		forget_all(connection, &next);
 }
 
 static int sync_directory(struct jpfs_view *view, struct jpfs_object *object)

@@ -427,36 +427,3 @@ void jpfs_op_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset
 				  ? -ESTALE
 				  : allocate(connection->view, object, mode, offset, length));
 }
-
-static int seek(struct jpfs_view *view, struct jpfs_object *object, off_t offset, int whence,
-		off_t *ret)
-{
-	__attribute__((cleanup(bytes_release))) struct bytes bytes = {.fd = -EBADF};
-	int r;
-
-	if (object->kind == JPFS_STATUS)
-		return jpfs_status_seek(object, offset, whence, ret);
-	if (object->kind == JPFS_TRANSCRIPT)
-		return jpfs_transcript_seek(object, offset, whence, ret);
-	r = get_bytes(view, object, O_RDONLY, &bytes);
-	if (r < 0)
-		return r;
-	/* Everything here reads and writes at given offsets, so the shared one may move. */
-	*ret = lseek(bytes.fd, offset, whence);
-	return *ret < 0 ? -errno : 0;
-}
-
-void jpfs_op_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
-		   struct fuse_file_info *file)
-{
-	struct jpfs_connection *connection = jpfs_connection_of(req);
-	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
-	off_t found = 0;
-	int r = object == NULL ? -ESTALE : seek(connection->view, object, offset, whence, &found);
-
-	(void)file;
-	if (r < 0)
-		jpfs_reply_result(req, "lseek", r);
-	else
-		(void)fuse_reply_lseek(req, found); /* the asker is gone: nothing to undo */
-}

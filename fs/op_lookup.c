@@ -1,4 +1,5 @@
 /* Finding names: LOOKUP and FORGET. */
+#include "fs/heap.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
 #include "fs/told.h"
@@ -11,8 +12,11 @@ void jpfs_op_init(void *userdata, struct fuse_conn_info *connection)
 {
 	/* O_TRUNC as a change of size of its own: one path for all truncations. */
 	connection->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
-	/* Listing should not stat what nobody asks for. */
-	connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+	/* Always with what each name leads to. Whoever lists asks for that next, but for a plain `ls`; and
+	 * the kernel, which decides by what was asked for before (AUTO), knows too late: a first walk
+	 * reads the whole root before it looks at anything in it. */
+	connection->want |= FUSE_CAP_READDIRPLUS & connection->capable;
+	connection->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
 	/* Else each write asks for security.capability. What this leaves to us, entry_write.c does. */
 #ifdef FUSE_CAP_HANDLE_KILLPRIV_V2 /* libfuse 3.15 */
 	if ((connection->capable & FUSE_CAP_HANDLE_KILLPRIV_V2) != 0)
@@ -33,9 +37,8 @@ static bool stays_absent(struct jpfs_view *view, const struct jpfs_object *paren
 	       !jpfs_is_temporary_name(name);
 }
 
-/* `ret_keep` is for how long the kernel may keep that there is nothing. */
-static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
-		  struct jpfs_object **ret, double *ret_keep)
+int jpfs_lookup(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
+		struct jpfs_object **ret, double *ret_keep)
 {
 	struct jpfs_inner_place place;
 	struct jpfs_entry *entry;
@@ -102,7 +105,7 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	cleanup_object struct jpfs_object *object = NULL;
 	double keep = 0;
 	int r = directory == NULL ? -ESTALE
-				  : lookup(connection->view, directory, name, &object, &keep);
+				  : jpfs_lookup(connection->view, directory, name, &object, &keep);
 
 	if (r == -ENOENT && keep > 0) {
 		const struct fuse_entry_param nothing = {.entry_timeout = keep};
@@ -117,6 +120,7 @@ void jpfs_op_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
 {
 	jpfs_node_forget(&jpfs_connection_of(req)->nodes, nodeid, nlookup);
 	fuse_reply_none(req);
+	jpfs_heap_freed(1);
 }
 
 void jpfs_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
@@ -125,4 +129,5 @@ void jpfs_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data 
 		jpfs_node_forget(&jpfs_connection_of(req)->nodes, forgets[i].ino,
 				 forgets[i].nlookup);
 	fuse_reply_none(req);
+	jpfs_heap_freed((unsigned)count);
 }

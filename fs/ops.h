@@ -61,6 +61,16 @@ void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *
 /* No request is under way any more: let go of whatever the kernel still held. */
 void jpfs_connection_release(struct jpfs_connection *connection);
 
+/*
+ * Find a name in a directory.
+ *
+ * Shape:   ret       a new reference
+ *          ret_keep  for how many seconds the kernel may keep that there is nothing; set also with
+ *                    -ENOENT
+ * Returns: 0; -ENOENT; another -errno.
+ */
+must_check int jpfs_lookup(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
+			   struct jpfs_object **ret, double *ret_keep);
 /* op_dir.c: let go of the listings under way. */
 void jpfs_readings_release(struct jpfs_connection *connection);
 /* What is agreed on with the kernel when it connects. */
@@ -133,11 +143,11 @@ void jpfs_op_release(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *f
 void jpfs_op_fsync(fuse_req_t req, fuse_ino_t nodeid, int data_only, struct fuse_file_info *file);
 void jpfs_op_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode, off_t offset, off_t length,
 		       struct fuse_file_info *file);
-void jpfs_op_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset, int whence,
-		   struct fuse_file_info *file);
 void jpfs_op_opendir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file);
 void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
 		     struct fuse_file_info *file);
+void jpfs_op_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
+			 struct fuse_file_info *file);
 void jpfs_op_releasedir(fuse_req_t req, fuse_ino_t nodeid, struct fuse_file_info *file);
 void jpfs_op_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int data_only,
 		      struct fuse_file_info *file);

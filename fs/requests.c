@@ -63,9 +63,6 @@ static const struct fuse_lowlevel_ops *count(fuse_req_t req, enum jpfs_request k
 		  (req, ino, size))                                                                \
 	OPERATION(lookup, lookup, (fuse_req_t req, fuse_ino_t parent, const char *name),           \
 		  (req, parent, name))                                                             \
-	OPERATION(lseek, lseek,                                                                    \
-		  (fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, FILE_INFO),           \
-		  (req, ino, offset, whence, fi))                                                  \
 	OPERATION(mkdir, mkdir,                                                                    \
 		  (fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode),              \
 		  (req, parent, name, mode))                                                       \

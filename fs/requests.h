@@ -34,7 +34,6 @@ struct fuse_lowlevel_ops;
 	KIND(link)                                                                                 \
 	KIND(listxattr)                                                                            \
 	KIND(lookup)                                                                               \
-	KIND(lseek)                                                                                \
 	KIND(mkdir)                                                                                \
 	KIND(mknod)                                                                                \
 	KIND(open)                                                                                 \

@@ -93,9 +93,10 @@ static const struct fuse_lowlevel_ops operations = {
 	.release = jpfs_op_release,
 	.fsync = jpfs_op_fsync,
 	.fallocate = jpfs_op_fallocate,
-	.lseek = jpfs_op_lseek,
+	/* No lseek: all of a file is data then, and `grep -r` asks nothing about holes. */
 	.opendir = jpfs_op_opendir,
 	.readdir = jpfs_op_readdir,
+	.readdirplus = jpfs_op_readdirplus,
 	.releasedir = jpfs_op_releasedir,
 	.fsyncdir = jpfs_op_fsyncdir,
 	.setxattr = jpfs_op_setxattr,

@@ -217,16 +217,6 @@ ssize_t jpfs_status_read(const struct jpfs_object *object, char *buffer, size_t 
 	return (ssize_t)left;
 }
 
-int jpfs_status_seek(const struct jpfs_object *object, off_t offset, int whence, off_t *ret)
-{
-	const struct status *status = (const struct status *)object;
-
-	if (offset < 0 || (size_t)offset >= status->size)
-		return -ENXIO;
-	*ret = whence == SEEK_DATA ? offset : (off_t)status->size; /* without holes */
-	return 0;
-}
-
 void jpfs_status_forget(struct jpfs_object *object)
 {
 	struct status *status = (struct status *)object;

@@ -520,13 +520,3 @@ ssize_t jpfs_transcript_read(struct jpfs_object *object, char *buffer, size_t si
 	return jpfs_scratch_read(&transcript->view->transcript_cache->scratch, &transcript->text,
 				 buffer, size, offset);
 }
-
-int jpfs_transcript_seek(const struct jpfs_object *object, off_t offset, int whence, off_t *ret)
-{
-	const struct jpfs_transcript *transcript = (const struct jpfs_transcript *)object;
-
-	if (offset < 0 || offset >= transcript->size)
-		return -ENXIO;
-	*ret = whence == SEEK_HOLE ? transcript->size : offset; /* it has none but at its end */
-	return 0;
-}

@@ -42,9 +42,5 @@ void jpfs_transcript_stat(const struct jpfs_object *object, struct stat *st);
  */
 must_check int jpfs_transcript_open(struct jpfs_object *object, int *ret_fd);
 must_check ssize_t jpfs_transcript_read(struct jpfs_object *object, char *buffer, size_t size,
-					off_t offset);
-/* Where data, or a hole, begins from `offset` on, as for lseek(2). -ENXIO it is beyond its end. */
-must_check int jpfs_transcript_seek(const struct jpfs_object *object, off_t offset, int whence,
-				    off_t *ret);
-/* Its last reference is gone. */
+					off_t offset); /* Its last reference is gone. */
 void jpfs_transcript_forget(struct jpfs_transcript *transcript);

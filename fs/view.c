@@ -103,7 +103,8 @@ static void free_entry(struct jpfs_entry *entry)
 	pthread_mutex_unlock(&conversation->lock);
 	jpfs_content_unrefp(&entry->content);
 	free(entry->staged_name);
-	free(entry->path);
+	free(entry->told_times);
+	jpfs_entry_path_free(entry->path);
 	free(entry);
 	jpfs_object_unref(&conversation->object);
 }
@@ -597,10 +598,19 @@ int jpfs_listing_add(struct jpfs_listing *listing, const char *name, ino_t ino, 
 	return 0;
 }
 
+void jpfs_listing_drop_objects(struct jpfs_listing *listing)
+{
+	for (size_t i = 0; i < listing->count && listing->with_objects; i++) {
+		jpfs_object_unref(listing->items[i].object);
+		listing->items[i].object = NULL;
+	}
+}
+
 void jpfs_listing_release(struct jpfs_listing *listing)
 {
 	for (size_t i = 0; i < listing->count; i++)
 		free(listing->items[i].name);
+	jpfs_listing_drop_objects(listing);
 	free(listing->items);
 	*listing = (struct jpfs_listing){0};
 }

@@ -96,12 +96,20 @@ struct jpfs_version {
 	off_t size;
 };
 
+/* The times that were told first of a generation of bytes. */
+struct jpfs_told_times {
+	uint64_t generation;
+	struct timespec ctime, mtime;
+};
+
 struct jpfs_entry {
 	struct jpfs_object object;
 	struct jpfs_conversation *conversation; /* a reference */
 	/* protected by conversation->lock from here on */
 	struct jpfs_entry *next; /* in conversation->entries */
-	char *path;              /* in the conversation's directory; may have several components */
+	/* In the conversation's directory; may have several components. A managed file's is the constant
+	 * name that all of them share: most entries are of such, and there are many. */
+	const char *path;
 	enum jp_managed managed;
 	mode_t type;      /* S_IFREG, S_IFDIR, S_IFLNK or what lies in the workspace */
 	bool is_linked;   /* `path` leads to it */
@@ -125,10 +133,8 @@ struct jpfs_entry {
 	bool was_synced;     /* STAGED: fsync'ed since the last change */
 	uint64_t pass;       /* the last pass of commits that looked at it */
 	uint64_t generation; /* counts changes of the bytes */
-	/* The times that were told first of this generation; 0: whatever the file itself says. */
-	uint64_t told_generation;
-	struct timespec told_ctime, told_mtime;
 	bool is_restored; /* created anew with the durable version's bytes: its st_mtime is kept, too */
+	struct jpfs_told_times *told_times; /* NULL: whatever the file itself says */
 	int64_t ended_ms; /* when the last write ended; 0 while one is under way */
 	struct jpfs_entry *next_dirty;
 };
@@ -201,6 +207,7 @@ struct jpfs_conversation {
 	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
 	struct jpfs_note *doomed;    /* unmanaged, to be taken from the durable copy later */
 	struct jpfs_note *absent;    /* told.h: names that the kernel holds to lead nowhere */
+	struct jpfs_glance *glance;  /* glance.h: while one is under way; its beginner's */
 	uint64_t told, told_listing; /* told.h: of the directory; 0: nothing */
 	/* protected by work->lock */
 	struct jpfs_conversation *next_work;
@@ -279,12 +286,14 @@ struct jpfs_listed {
 	char *name;
 	ino_t ino;
 	mode_t type;
-	off_t offset; /* op_dir.c's */
+	off_t offset;               /* op_dir.c's */
+	struct jpfs_object *object; /* a reference, if it was asked for and at hand; or NULL */
 };
 
 struct jpfs_listing {
 	struct jpfs_listed *items;
 	size_t count, room;
+	bool with_objects; /* whoever lists is going to ask for each */
 };
 
 /* ---- view.c: life, tables, objects ---- */
@@ -336,6 +345,8 @@ int64_t jpfs_now_ms(void); /* CLOCK_BOOTTIME */
 
 must_check int jpfs_listing_add(struct jpfs_listing *listing, const char *name, ino_t ino,
 				mode_t type);
+/* Those objects are needed no longer. No lock is held that letting go of one may want. */
+void jpfs_listing_drop_objects(struct jpfs_listing *listing);
 void jpfs_listing_release(struct jpfs_listing *listing);
 
 /* A path "directory/name" split for at-calls: opens the directory beneath a root. Returns a new
@@ -552,6 +563,9 @@ must_check int jpfs_draft_discard(struct jpfs_conversation *conversation);
 
 must_check int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char *path,
 					struct jpfs_entry **ret);
+/* A path as an entry has it; NULL without memory. Only _free() may let go of it. */
+const char *jpfs_entry_path_new(const char *path);
+void jpfs_entry_path_free(const char *path);
 struct jpfs_entry *jpfs_entry_live_locked(struct jpfs_conversation *conversation, const char *path);
 must_check int jpfs_entry_new_locked(struct jpfs_conversation *conversation, const char *path,
 				     mode_t type, enum jpfs_home home, struct jpfs_entry **ret);
@@ -570,6 +584,9 @@ bool jpfs_entry_was_replaced(struct jpfs_entry *entry);
 must_check int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **ret);
 /* The workspace's file will be replaced: its inode number is shown for this one no longer. */
 void jpfs_entry_leave_projection_locked(struct jpfs_entry *entry);
+/* The times that are told next are those that it goes on telling. What it remembers them by; NULL: no
+ * memory. */
+struct jpfs_told_times *jpfs_entry_tell_times_anew_locked(struct jpfs_entry *entry);
 /* It tells the times that its file has, whatever was told before. */
 void jpfs_entry_forget_times_locked(struct jpfs_entry *entry);
 /* `path` leads to it no longer. What is open stays open. */
@@ -725,6 +742,4 @@ void jpfs_outside_tell_name(struct jpfs_view *view, struct jpfs_object *director
 must_check int jpfs_status_lookup(struct jpfs_view *view, struct jpfs_object **ret);
 void jpfs_status_stat(const struct jpfs_object *object, struct stat *st);
 ssize_t jpfs_status_read(const struct jpfs_object *object, char *buffer, size_t size, off_t offset);
-must_check int jpfs_status_seek(const struct jpfs_object *object, off_t offset, int whence,
-				off_t *ret);
 void jpfs_status_forget(struct jpfs_object *object);

@@ -8,6 +8,7 @@
  */
 #include "core/base/sys.h"
 #include "fs/notify.h"
+#include "fs/heap.h"
 #include "fs/view.h"
 
 #include <inttypes.h>
@@ -167,6 +168,7 @@ static void *run(void *argument)
 			add_locked(work, conversation, jpfs_now_ms() + wait);
 		pthread_mutex_unlock(&work->lock);
 		jpfs_object_unref(&conversation->object);
+		jpfs_heap_freed(1);
 		pthread_mutex_lock(&work->lock);
 	}
 	return NULL;

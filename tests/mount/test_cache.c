@@ -38,6 +38,9 @@ static void a_warm_walk_asks_nothing(void)
 	fixture_mount(&f);
 	step(&f, __LINE__,
 	     "mkdir \"$V/notes\"; echo text > \"$V/notes/one\"; git status --short\n"
+	     /* Large enough for grep to look for holes. */
+	     "head -c 300000 /dev/zero | tr '\\0' a > \"$V/$X/long\"; until_ok test -e "
+	     "\"$D/$X/long\"\n"
 	     "warm 1 find \"$V\"; warm 2 ls -lR \"$V\"; warm 1 du -s \"$V\"; warm 0 git status "
 	     "--short\n"
 	     "warm 0 sh -c 'cat \"$V\"/*/*.json'; warm 1 grep -r nothing-like-this \"$V\"\n"

@@ -1,0 +1,20 @@
+/* See heap.h. */
+#include "fs/heap.h"
+
+#include <malloc.h>
+#include <stdatomic.h>
+
+/* Some hundred kilobytes. */
+#define FREED_MANY 1000
+
+void jpfs_heap_freed(unsigned count)
+{
+	static atomic_uint freed; /* malloc's memory is the process's, and so is this */
+
+	if (atomic_fetch_add(&freed, count) + count < FREED_MANY)
+		return;
+	atomic_store(&freed, 0);
+#ifdef __GLIBC__
+	(void)malloc_trim(0); /* whether there was something to give back */
+#endif
+}

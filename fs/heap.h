@@ -1,0 +1,9 @@
+/*
+ * Giving memory back. What the kernel forgets is freed, but malloc keeps it for the next time, and for
+ * a daemon that once was walked through by `grep -r` there may be no next time for weeks.
+ */
+#pragma once
+
+/* So many objects were freed, or pieces of work done. Now and then this takes a millisecond or two: call
+ * it where nobody waits, and with no lock held. */
+void jpfs_heap_freed(unsigned count);
