@@ -12,8 +12,10 @@
 #include "fs/view.h"
 
 struct jpfs_nodes {
-	pthread_mutex_t lock;   /* a leaf */
-	void *tree;             /* protected by lock; by nodeid */
+	pthread_mutex_t lock; /* a leaf */
+	/* protected by lock: where a nodeid is, or the next free place after it */
+	struct jpfs_node *places;
+	size_t room, count;     /* room: a power of two, or 0 */
 	struct jpfs_view *view; /* immutable */
 };
 

@@ -111,29 +111,29 @@ struct jpfs_entry {
 	 * name that all of them share: most entries are of such, and there are many. */
 	const char *path;
 	enum jp_managed managed;
-	mode_t type;      /* S_IFREG, S_IFDIR, S_IFLNK or what lies in the workspace */
-	bool is_linked;   /* `path` leads to it */
-	bool is_replaced; /* it did, until somebody changed that without the kernel's knowing */
 	enum jpfs_home home;
-	ino_t shown_ino;              /* st_ino: the projection's, until the first write */
-	struct jpfs_version version;  /* DURABLE, WORKSPACE: this version */
-	uint64_t told;                /* told.h: of its attributes; 0: nothing */
-	bool is_name_told;            /* and that `path` leads to it */
-	struct jpfs_version cached;   /* the version whose pages the kernel may hold */
-	struct jpfs_content *content; /* open while opened, unlinked or being committed; or NULL */
-	unsigned opens, writers;      /* as far as opening is a request; see view->opens_unseen */
-	bool is_awaited;              /* the end of its writers is asked for: notify.c */
-	char *staged_name;            /* STAGED: in staging */
+	mode_t type;             /* S_IFREG, S_IFDIR, S_IFLNK or what lies in the workspace */
+	unsigned opens, writers; /* as far as opening is a request; see view->opens_unseen */
+	bool is_linked;          /* `path` leads to it */
+	bool is_replaced;    /* it did, until somebody changed that without the kernel's knowing */
+	bool is_name_told;   /* told.h: that `path` leads to it */
+	bool is_awaited;     /* the end of its writers is asked for: notify.c */
 	bool is_shared;      /* STAGED: another name may lead to the same inode; copy to write */
 	bool times_were_set; /* STAGED: somebody asked for these times */
+	bool was_synced;     /* STAGED: fsync'ed since the last change */
 	bool was_unseen;     /* created over a durable file that the view does not show */
 	bool is_exclusive;   /* created with O_EXCL, as git does it, and not committed since */
-	bool is_dirty;       /* in conversation->dirty, which holds a reference */
-	bool is_superseded;  /* a later version has its name: it may go to history only */
-	bool was_synced;     /* STAGED: fsync'ed since the last change */
-	uint64_t pass;       /* the last pass of commits that looked at it */
-	uint64_t generation; /* counts changes of the bytes */
 	bool is_restored; /* created anew with the durable version's bytes: its st_mtime is kept, too */
+	bool is_dirty;                /* in conversation->dirty, which holds a reference */
+	bool is_superseded;           /* a later version has its name: it may go to history only */
+	ino_t shown_ino;              /* st_ino: the projection's, until the first write */
+	struct jpfs_version version;  /* DURABLE, WORKSPACE: this version */
+	struct jpfs_version cached;   /* the version whose pages the kernel may hold */
+	uint64_t told;                /* told.h: of its attributes; 0: nothing */
+	struct jpfs_content *content; /* open while opened, unlinked or being committed; or NULL */
+	char *staged_name;            /* STAGED: in staging */
+	uint64_t pass;                /* the last pass of commits that looked at it */
+	uint64_t generation;          /* counts changes of the bytes */
 	struct jpfs_told_times *told_times; /* NULL: whatever the file itself says */
 	int64_t ended_ms; /* when the last write ended; 0 while one is under way */
 	struct jpfs_entry *next_dirty;

@@ -49,6 +49,58 @@ static void a_warm_walk_asks_nothing(void)
 	CHECK_INVARIANTS(&f);
 }
 
+static void a_first_walk_asks_for_listings_and_not_for_names(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	/* Mounted anew, with everything in step and nothing asked for yet. */
+	step(&f, __LINE__, "until_ok test -d \"$D/" THIRD "\"");
+	fixture_umount(&f);
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "lookups() { python3 -c 'import json, sys\n"
+	     "r = json.load(open(sys.argv[1] + \"/.jpfs/status.json\"))[\"requests\"]\n"
+	     "print(r[\"lookup\"])' \"$V\"; }\n"
+	     "lookups > ../first; before=$(lookups); ls -lR \"$V\" > ../listed; after=$(lookups)\n"
+	     /* Two of them for the status itself; without the listings' help twelve more. */
+	     "[ $((after - before)) -le 4 ] || fail \"$before, then $after\"\n"
+	     "[ $(grep -c json ../listed) = 9 ]; [ $(grep -c ' 188 .*events.json' ../listed) = 2 "
+	     "]");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void memory_goes_back_when_the_kernel_forgets(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	if (geteuid() != 0) {
+		(void)printf("(only root can make the kernel forget: skipped) ");
+		return;
+	}
+	STEP(&f, "for k in $(seq 500); do cp -r \"$V/$X\" \"$V/$((17457900000 + k))-more\"; done");
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "daemon=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[\"pid\"])' "
+	     "\"$V/.jpfs/status.json\")\n"
+	     /* A sanitizer keeps what is freed, to find who still uses it. */
+	     "if grep -q 'lib[at]san' /proc/$daemon/maps; then exit 0; fi\n"
+	     "anonymous() { sed -n 's/RssAnon:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$daemon/status; "
+	     "}\n"
+	     "until_ok test -d \"$D/17457900500-more\"; ls -lR \"$V\" > ../listed\n"
+	     /* Others may have made it forget in between: then once more. */
+	     "shrinks() { ls -lR \"$V\" > ../again; walked=$(anonymous)\n"
+	     "  echo 3 > /proc/sys/vm/drop_caches; sleep 0.2; [ $(anonymous) -lt $((walked - 100)) "
+	     "]; }\n"
+	     "until_ok shrinks; ls -lR \"$V\" | cmp - ../listed");
+	fixture_umount(&f);
+}
+
 static void what_is_changed_in_the_store_is_seen(void)
 {
 	cleanup_fixture struct fixture f;
@@ -186,6 +238,8 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(a_warm_walk_asks_nothing),
+		TEST(a_first_walk_asks_for_listings_and_not_for_names),
+		TEST(memory_goes_back_when_the_kernel_forgets),
 		TEST(what_is_changed_in_the_store_is_seen),
 		TEST(a_change_in_one_worktree_is_seen_in_the_other),
 		TEST(who_has_a_replaced_file_open_reads_on_in_it),
