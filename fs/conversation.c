@@ -82,14 +82,15 @@ pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
 
 	if (!conversation->is_reconciled && !conversation->view->is_read_only &&
 	    jpfs_now_ms() >= conversation->reconcile_retry_ms) {
-		int r = jpfs_converge_locked(conversation);
+		int r = jpfs_converge_locked(conversation),
+		    before = conversation->reconcile_failure;
 
 		/* Either way it is served; the background tries again, and does nothing else to it
 		 * until that has worked: what it does not know of one side, it must not overwrite. */
 		conversation->is_reconciled = r == 0;
 		conversation->reconcile_failure = r;
 		conversation->reconcile_retry_ms = jpfs_now_ms() + 1000;
-		if (r < 0)
+		if (r < 0 && r != before) /* once, however often it is tried */
 			jpfs_view_fail(conversation->view, "it is tried again in a moment",
 				       "%s: the two sides could not be brought together: %s",
 				       conversation->name, strerrordesc_np(-r));
@@ -188,8 +189,9 @@ static int stat_durable(struct jpfs_conversation *conversation, enum jp_managed 
 
 	if (r < 0)
 		return r;
-	if (fstatat(conversation->view->silo->conversations_fd, path, ret, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOTDIR ? -ENOENT : -errno;
+	r = jpfs_stat_beneath(conversation->view->silo->conversations_fd, path, ret);
+	if (r < 0)
+		return r == -ENOTDIR || r == -ELOOP ? -ENOENT : r;
 	return S_ISREG(ret->st_mode) ? 0 : -ENOENT;
 }
 
