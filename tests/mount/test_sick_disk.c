@@ -19,9 +19,10 @@
 	"timeout 100 \"$J\" umount --lazy \"$P\" > ../said 2>&1 || [ $? -ne 124 ]\n"               \
 	"not is_mounted \"$V\"\n"
 /* The disk goes, too, is repaired, and comes back. */
-#define REPAIR                                                                                     \
-	"until_ok umount \"$at\"; e2fsck -fy ../image > ../fsck 2>&1 || [ $? -le 1 ]\n"            \
+#define MEND                                                                                       \
+	"e2fsck -fy ../image > ../fsck 2>&1 || [ $? -le 1 ]\n"                                     \
 	"mount -o loop,errors=remount-ro ../image \"$at\"\n"
+#define REPAIR "until_ok umount \"$at\"\n" MEND
 
 /* One that has ended, and not well: it could not do what it had to. */
 static void forget_daemon(struct fixture *f)
@@ -200,12 +201,12 @@ static void what_cannot_be_read_in_the_store_is_not_decided_about(void)
 	     "cat ../m > \"$V/" SECOND "/metadata.json\"\n"
 	     "until_ok cmp ../m \"$D/" SECOND "/metadata.json\"\n"
 	     "soon \"$J\" umount \"$P\" > ../said 2>&1 || " LET_GO
-	     "cmp ../edited .jp/conversations/$X/events.json; ls \"$D/$X/events.json\"\n"
+	     "cmp ../edited .jp/conversations/$X/events.json; ls \"$D/$X\" | grep -qx events.json\n"
 	     "[ -z \"$(ls -A \"$S/jpfs/trash\")\" ]; not grep -r 'Another' \"$S/jpfs/history\"");
 	/* The sector comes back: now it is what it always would have been. */
 	STEP(&f, ". ../lib.sh; until_ok umount ../data\n"
 		 "dd if=../good of=../image bs=1 seek=$(cat ../byte) conv=notrunc 2> /dev/null\n"
-		 "at=$P/../data; " REPAIR "cmp ../stored \"$DE\"");
+		 "at=$P/../data; " MEND "cmp ../stored \"$DE\"");
 	forget_daemon(&f);
 	fixture_mount(&f);
 	STEP(&f, ". ../lib.sh; until_ok cmp ../edited \"$DE\"; cmp ../edited \"$e\"\n"
@@ -251,13 +252,21 @@ static void a_worktree_whose_disk_dies_takes_nothing_from_the_store(void)
 	if (!disk_has(HAS_LOOP, "ext4 on a loop device") ||
 	    !disk_begin(&f, DISK_WORKTREE, DISK_EXT4))
 		return;
-	/* Its own directories lead to the mount: from a descriptor, that goes on. */
-	STEP(&f,
-	     ". ../lib.sh; sync -f \"$P\"; picture_of \"$D\" > ../before; cd \"$V\"; die \"$P\"\n"
-	     "soon cat $X/events.json > ../seen && cmp ../old ../seen\n"
-	     "events 'on a dead disk' > ../../../new; soon sh -c 'cat ../../../new > \"$1\"' sh "
-	     "$X/events.json; until_ok saved 'on a dead disk'\n"
-	     "soon cat $X/events.json > ../../../seen; soon ls -R . > /dev/null || :");
+	/* Its own directories lead to the mount; who stands in it goes on. */
+	STEP(&f, ". ../lib.sh; b=$(cd ..; pwd -P); mkdir \"$b/beside\"; sync -f \"$P\"\n"
+		 "cd \"$V\"; die \"$P\"; soon cat $X/events.json > \"$b/seen\"; cmp \"$b/old\" "
+		 "\"$b/seen\"\n"
+		 "cd \"$b/beside\"; events 'on a dead disk' > ../new; cd \"$V\"\n"
+		 "soon cp \"$b/new\" $X/events.json; until_ok saved 'on a dead disk'\n"
+		 "soon cat $X/events.json > \"$b/seen\"; cmp \"$b/new\" \"$b/seen\"\n"
+		 "soon ls -R . > /dev/null || :; cd \"$b/beside\"; [ $(ls \"$D\" | wc -l) = 3 "
+		 "]\n" LET_GO "at=$P; " REPAIR
+		 "saved 'on a dead disk'; cmp ../old \"$V/$X/events.json\"");
+	forget_daemon(&f);
+	fixture_mount(&f);
+	STEP(&f, ". ../lib.sh; until_ok quiet; cmp \"$DE\" \"$e\"; saved 'on a dead disk'");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
 	fixture_end(&f);
 }
 
