@@ -255,9 +255,12 @@ static int end_holder(const struct keeper *keeper, const char *mount_point)
  * is: then the directory has to be the workspace's own, or the mount point. */
 static int find_unreadable(const char *directory, struct jpfs_place *ret_place)
 {
-	cleanup_free char *path = realpath(directory, NULL);
-	int r = path == NULL ? -errno : jpfs_place_look(path, ret_place, NULL);
+	cleanup_close int fd = openat(AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char path[PATH_MAX];
+	int r = fd < 0 ? -errno : jpfs_path_of(fd, path);
 
+	if (r == 0)
+		r = jpfs_place_look(path, ret_place, NULL);
 	if (r == 0 && ret_place->state == JPFS_PLACE_NOT_MOUNTED)
 		r = jpfs_place_find(path, ret_place, NULL);
 	return r == 0 && ret_place->state == JPFS_PLACE_NOT_MOUNTED ? -ENOENT : r;
