@@ -174,7 +174,10 @@ static int gather(struct jpfs_conversation *conversation, const struct jp_base_f
 	pair->is_draft = pair->is_workspace && base->is_there &&
 			 jp_stamp_matches(&base->draft, &pair->workspace);
 	if (pair->is_durable != pair->is_workspace) {
-		pair->is_removed = pair->is_durable && base->is_there && may_be_removed;
+		/* Something else there, a link say, is no removal: what comes back under the name would
+		 * be removed for it. */
+		pair->is_removed = pair->is_durable && base->is_there && may_be_removed &&
+				   pair->workspace.st_mode == 0;
 		pair->is_same = pair->is_removed; /* there is nothing to be compared */
 		return gather_single(conversation, base, pair);
 	}
