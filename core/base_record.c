@@ -393,8 +393,8 @@ static int load(struct jp_base_record *record, bool read_only)
 	r = jp_read_file(record->directory_fd, record->name, FILE_BYTES_MAX, &text, &size);
 	if (r == 0)
 		is_whole = parse(record, text, size);
-	else if (r == -ENOMEM || r == -EACCES || r == -EIO)
-		return r;
+	else if (r != -EFBIG && !jp_is_absent(r))
+		return r; /* it is there, perhaps, and what is known must not be written over */
 	if (read_only)
 		return 0;
 	if (!is_whole || record->lines > 2 * record->count + STALE_LINES_MAX)

@@ -142,7 +142,7 @@ static int is_accepted(int fd, enum jp_managed which)
 		return jp_validity_of_file(which, file);
 	if (file == -ENOENT)
 		return which == JP_BASE_CONFIG; /* jp does without it */
-	return file == -ELOOP || file == -EISDIR || file == -EINVAL ? 0 : file;
+	return jp_is_absent(file) ? 0 : file;
 }
 
 static int look_at(int parent_fd, const char *name, struct copy *ret)
@@ -160,6 +160,8 @@ static int look_at(int parent_fd, const char *name, struct copy *ret)
 		ret->is_accepted = ret->is_accepted && r == 1;
 	}
 	ret->events_fd = jp_open_regular(ret->fd, jp_managed_name(JP_EVENTS), O_RDONLY);
+	if (ret->events_fd < 0 && !jp_is_absent(ret->events_fd))
+		return ret->events_fd;
 	return find_newest(ret->fd, &ret->newest_ns);
 }
 

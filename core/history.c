@@ -131,6 +131,8 @@ int jp_history_had(int keep_fd, uint64_t id, const char *as, int fd, int64_t bef
 		    st.st_size != wanted.st_size)
 			continue;
 		kept = jp_open_regular(dirfd(dir), entry->d_name, O_RDONLY);
+		if (kept < 0 && !jp_is_absent(kept))
+			return kept;
 		r = kept < 0 ? 0 : jp_same_content(kept, fd);
 		if (r != 0)
 			return r;

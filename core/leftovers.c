@@ -156,11 +156,11 @@ static int keep_named(struct recovery *recovery, const struct leftover *item, co
 		r = jp_history_has(silo->history_fd, id, item->staged.path, fd);
 	if (r == 1)
 		return jp_sys->unlinkat(recovery->staging.fd, name, 0) < 0 ? -errno : 0;
-	if (r == 0 && jp_sys->fsync(fd) < 0)
-		r = -errno;
-	return r < 0 ? r
-		     : jp_keep_move(in_history ? silo->history_fd : silo->trash_fd, id,
-				    recovery->staging.fd, name, item->staged.path);
+	/* Not there, or nobody can tell: it is kept. */
+	if (jp_sys->fsync(fd) < 0)
+		return -errno;
+	return jp_keep_move(in_history ? silo->history_fd : silo->trash_fd, id,
+			    recovery->staging.fd, name, item->staged.path);
 }
 
 static int keep(struct recovery *recovery, const struct leftover *item, int fd, bool in_history)
@@ -198,8 +198,7 @@ static int take(struct recovery *recovery, const struct leftover *item, int fd, 
 /* Whether opening failed for another reason than what is, or is not, there. */
 static bool is_trouble(int r)
 {
-	return r < 0 && r != -ENOENT && r != -ENOTDIR && r != -ELOOP && r != -EISDIR &&
-	       r != -EINVAL;
+	return r < 0 && !jp_is_absent(r);
 }
 
 static int recover_file(struct recovery *recovery, const struct leftover *item)
@@ -411,8 +410,13 @@ int jp_leftovers_recover(const struct jp_silo *silo, struct jp_recovered *ret_re
 		return r;
 	for (size_t i = 0; i < directories.count; i++) {
 		r = jp_staging_inherit(silo, directories.items[i].name, &recovery.staging);
-		if (r < 0)
-			continue; /* its daemon lives, or somebody else has just done it */
+		/* Its daemon lives, or somebody else has just done it. */
+		if (r < 0 && (r == -EWOULDBLOCK || r == -ENAMETOOLONG || jp_is_absent(r)))
+			continue;
+		if (r < 0) {
+			note_failure(&recovery, r);
+			continue;
+		}
 		recover_directory(&recovery);
 		jp_staging_close(&recovery.staging);
 	}

@@ -96,7 +96,7 @@ static int is_acceptable(int dirfd, const char *name)
 			continue; /* the older layout has none */
 		r = fd < 0 ? fd : jp_validity_of_file((enum jp_managed)i, fd);
 		if (r != 1)
-			return r == -ENOENT ? 0 : r;
+			return jp_is_absent(r) ? 0 : r;
 	}
 	return 1;
 }

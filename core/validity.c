@@ -8,8 +8,10 @@
  */
 #include "core/validity.h"
 
+#include "core/base/io.h"
 #include "core/base/sys.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 enum {
@@ -111,4 +113,13 @@ int jp_validity_of_file(enum jp_managed which, int fd)
 	if (r == -EBADMSG)
 		return 0;
 	return r < 0 ? r : 1;
+}
+
+int jp_validity_at(enum jp_managed which, int dirfd, const char *path)
+{
+	cleanup_close int fd = jp_open_regular(dirfd, path, O_RDONLY);
+
+	if (fd < 0)
+		return jp_is_absent(fd) ? 0 : fd;
+	return jp_validity_of_file(which, fd);
 }

@@ -35,6 +35,14 @@ int jp_validity_of_text(enum jp_managed which, const char *text, size_t size);
  */
 must_check int jp_validity_of_file(enum jp_managed which, int fd);
 
+/*
+ * The same of a file by its name, which is opened as jp_open_regular() does.
+ *
+ * Returns: 1 accepted, 0 not, or there is no regular file of that name, -errno nobody can tell: what
+ *          cannot be read is neither invalid nor absent.
+ */
+must_check int jp_validity_at(enum jp_managed which, int dirfd, const char *path);
+
 /* Where things are in events.json, as the lexer counts. */
 enum {
 	JP_EVENT_DEPTH = 1,     /* events: the elements of the outermost array */

@@ -44,8 +44,7 @@ static const struct {
 	{"dirsync", MS_DIRSYNC, 0},
 };
 
-/* Where a descriptor leads, as the kernel names it now. */
-static int path_of(int fd, char path[PATH_MAX])
+int jpfs_path_of(int fd, char path[PATH_MAX])
 {
 	char link[64];
 	ssize_t n;
@@ -268,7 +267,7 @@ int jpfs_attach(int directory_fd, const char *options, dev_t *ret_device, struct
 		return device;
 	r = jpfs_mountinfo_read(&after);
 	if (r == 0)
-		r = path_of(directory_fd, path);
+		r = jpfs_path_of(directory_fd, path);
 	if (r < 0) {
 		/* Closing `device` leaves a dead mount, which the next `jpfs mount` removes. */
 		return jp_error_set(error, r, "cannot tell where the mount is: %s",
@@ -348,7 +347,7 @@ int jpfs_detach(const char *mount_point, dev_t device, bool lazy, struct jp_erro
 int jpfs_detach_from(int directory_fd, dev_t device, bool lazy, struct jp_error *error)
 {
 	char path[PATH_MAX];
-	int r = path_of(directory_fd, path);
+	int r = jpfs_path_of(directory_fd, path);
 
 	if (r < 0)
 		return jp_error_set(error, r, "cannot tell where the mount is: %s",

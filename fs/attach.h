@@ -12,6 +12,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/error.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -55,3 +56,6 @@ must_check int jpfs_detach(const char *mount_point, dev_t device, bool lazy,
 /* The same for the mount on a directory opened before mounting: a worktree that was moved took it
  * along. */
 must_check int jpfs_detach_from(int directory_fd, dev_t device, bool lazy, struct jp_error *error);
+
+/* Where a descriptor leads, as the kernel names it now. 0 or -errno. */
+must_check int jpfs_path_of(int fd, char path[PATH_MAX]);

@@ -60,7 +60,7 @@ static bool is_same_stamp(const struct jp_stamp *a, const struct jp_stamp *b)
 	       a->ctime_ns == b->ctime_ns;
 }
 
-/* Look at one file: 1 in step, 0 not. */
+/* Look at one file: 1 in step, 0 not, or nobody can tell. */
 static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed which,
 			const struct jp_base_file *old, struct findings *findings)
 {
@@ -68,15 +68,20 @@ static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed 
 	char path[JPFS_PATH_BYTES];
 	struct stat durable, workspace;
 	bool is_durable, is_workspace;
+	int r;
 
 	*file = *old;
 	file->draft = (struct jp_stamp){0};
 	if ((conversation->hidden & (1U << which)) != 0)
 		return 1;
-	is_durable = jpfs_durable_stat_locked(conversation, which, &durable) == 0;
+	r = jpfs_durable_stat_locked(conversation, which, &durable);
+	is_durable = r == 0;
+	if (r < 0 && r != -ENOENT)
+		return 0;
 	jpfs_workspace_path(conversation, jp_managed_name(which), path);
-	is_workspace = jpfs_stat_beneath(conversation->view->workspace_fd, path, &workspace) == 0;
-	if (is_durable != is_workspace)
+	r = jpfs_stat_beneath(conversation->view->workspace_fd, path, &workspace);
+	is_workspace = r == 0;
+	if (is_durable != is_workspace || (r < 0 && !jp_is_absent(r)))
 		return 0;
 	if (!is_durable) {
 		*file = (struct jp_base_file){0};

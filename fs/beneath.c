@@ -66,5 +66,7 @@ int jpfs_stat_beneath(int root_fd, const char *path, struct stat *ret)
 	parent = jpfs_open_parent(root_fd, path, &name);
 	if (parent < 0)
 		return parent;
-	return fstatat(parent, name, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (fstatat(parent, name, ret, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return errno == EBADMSG ? -EIO : -errno; /* as in core/base/sys.h */
 }

@@ -235,6 +235,7 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 	cleanup_unlock pthread_mutex_t *held = NULL;
 	cleanup_close int fd = -EBADF, parent = -EBADF, synced = -EBADF;
 	char temporary[NAME_MAX + 1], place[JPFS_PATH_BYTES];
+	bool asks_for_layout = false;
 	const char *name;
 	struct stat st;
 	int r;
@@ -265,6 +266,12 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 	}
 	if (r >= 0)
 		r = keep_only_copy(entry, attempt, parent, name);
+	if (r >= 0 && entry->managed == JP_EVENTS && attempt->is_durable) {
+		int asks = jpfs_layout_asks_locked(conversation, attempt->content->fd);
+
+		asks_for_layout = asks == 1;
+		r = asks < 0 ? asks : r;
+	}
 	if (r >= 0)
 		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno
 											  : 0;
@@ -285,8 +292,7 @@ static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *atte
 		conversation->removed_drafts &= ~(1U << entry->managed);
 		if (attempt->is_exclusive)
 			conversation->went_back |= 1U << entry->managed;
-		if (entry->managed == JP_EVENTS &&
-		    jpfs_layout_asks_locked(conversation, attempt->content->fd) == 1)
+		if (asks_for_layout)
 			conversation->drafts |= 1U << JP_BASE_CONFIG;
 	}
 	entry->is_exclusive = false;
@@ -507,6 +513,8 @@ static int decide(struct jpfs_entry *entry, const struct attempt *attempt, bool 
 		durable = jpfs_open_side_locked(conversation, true, entry->path);
 		pthread_mutex_unlock(&conversation->lock);
 	}
+	if (r >= 0 && durable < 0 && !jp_is_absent(durable))
+		return durable;
 	if (r == 0 && durable >= 0) {
 		r = jpfs_version_is_earlier(conversation, attempt->managed, attempt->content->fd,
 					    durable);

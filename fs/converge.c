@@ -117,22 +117,25 @@ static int compare_bytes(struct jpfs_conversation *conversation, const struct jp
 /*
  * Whether the workspace's directory is the one that was there when both sides were equal: one of its
  * files still is as it was. What such a directory lacks was removed; what another one lacks (the old
- * one went, and git has begun a new one) has not come yet.
+ * one went, and git has begun a new one) has not come yet. 1, 0, -errno.
  */
-static bool is_known_directory(struct jpfs_conversation *conversation, const struct jp_base *base)
+static int is_known_directory(struct jpfs_conversation *conversation, const struct jp_base *base)
 {
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		struct stat st;
 		bool is_there;
+		int r;
 
-		if (base->files[i].is_there &&
-		    stat_side(conversation, false, (enum jp_managed)i, &st, &is_there) == 0 &&
-		    is_there &&
-		    (jp_stamp_matches(&base->files[i].workspace, &st) ||
-		     jp_stamp_matches(&base->files[i].draft, &st)))
-			return true;
+		if (!base->files[i].is_there)
+			continue;
+		r = stat_side(conversation, false, (enum jp_managed)i, &st, &is_there);
+		if (r < 0)
+			return r;
+		if (is_there && (jp_stamp_matches(&base->files[i].workspace, &st) ||
+				 jp_stamp_matches(&base->files[i].draft, &st)))
+			return 1;
 	}
-	return false;
+	return 0;
 }
 
 /* Whether what one side has is what both were, when the other side has nothing. */
@@ -171,7 +174,10 @@ static int gather(struct jpfs_conversation *conversation, const struct jp_base_f
 	pair->is_draft = pair->is_workspace && base->is_there &&
 			 jp_stamp_matches(&base->draft, &pair->workspace);
 	if (pair->is_durable != pair->is_workspace) {
-		pair->is_removed = pair->is_durable && base->is_there && may_be_removed;
+		/* Something else there, a link say, is no removal: what comes back under the name would
+		 * be removed for it. */
+		pair->is_removed = pair->is_durable && base->is_there && may_be_removed &&
+				   pair->workspace.st_mode == 0;
 		pair->is_same = pair->is_removed; /* there is nothing to be compared */
 		return gather_single(conversation, base, pair);
 	}
@@ -289,8 +295,11 @@ int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *pa
 		return staged;
 	r = jp_copy_content(from, staged);
 	/* It was looked at before, and somebody may have written to it since. */
-	if (r == 0 && which != JP_UNMANAGED && jp_validity_of_file(which, staged) != 1)
-		r = -EAGAIN;
+	if (r == 0 && which != JP_UNMANAGED) {
+		int valid = jp_validity_of_file(which, staged);
+
+		r = valid < 0 ? valid : valid == 1 ? 0 : -EAGAIN;
+	}
 	if (r == 0)
 		r = jp_copy_attributes(from, staged);
 	if (r == 0 && jp_sys->fsync(staged) < 0)
@@ -397,17 +406,19 @@ static int compare_content(struct jpfs_conversation *conversation, enum jp_manag
 static int gather_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
 		       struct pair *pairs, size_t count, struct jp_unit_facts *facts)
 {
-	bool is_known = is_known_directory(conversation, base);
-	int r;
+	int is_known = is_known_directory(conversation, base), r;
+
+	if (is_known < 0)
+		return is_known;
 
 	facts->durable.is_base = facts->workspace.is_base = facts->workspace.is_draft = true;
 	for (size_t i = 0; i < count; i++) {
-		r = gather(conversation, &base->files[pairs[i].which], is_known, &pairs[i]);
+		r = gather(conversation, &base->files[pairs[i].which], is_known == 1, &pairs[i]);
 		if (r < 0)
 			return r;
 	}
 	if (count > 1) {
-		r = judge_absence(conversation, base, is_known, &pairs[0], &pairs[1]);
+		r = judge_absence(conversation, base, is_known == 1, &pairs[0], &pairs[1]);
 		if (r < 0)
 			return r;
 	}
@@ -487,18 +498,19 @@ static bool is_recent(const struct stat *st)
 	return st->st_mtim.tv_sec > now.tv_sec - 10;
 }
 
-static bool is_being_written(struct jpfs_conversation *conversation, const enum jp_managed *unit,
-			     size_t count)
+/* 1, 0, -errno. */
+static int is_being_written(struct jpfs_conversation *conversation, const enum jp_managed *unit,
+			    size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		cleanup_close int fd =
-			jpfs_open_side_locked(conversation, true, jp_managed_name(unit[i]));
 		struct stat st;
+		bool is_there;
+		int r = stat_side(conversation, true, unit[i], &st, &is_there);
 
-		if (fd >= 0 && fstat(fd, &st) == 0 && is_recent(&st))
-			return true;
+		if (r < 0 || (is_there && is_recent(&st)))
+			return r < 0 ? r : 1;
 	}
-	return false;
+	return 0;
 }
 
 static int converge_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
@@ -518,9 +530,11 @@ static int converge_unit(struct jpfs_conversation *conversation, const struct jp
 	/* Not valid, and changed a moment ago: jp is copying into it, and would go on copying into what
 	 * had been replaced. If it stays so, project.c asks for the repair. */
 	if (!is_dry && !conversation->may_repair && conversation->view->work != NULL &&
-	    !facts.durable.is_valid && facts.workspace.is_valid &&
-	    is_being_written(conversation, unit, count))
-		return -EAGAIN;
+	    !facts.durable.is_valid && facts.workspace.is_valid) {
+		r = is_being_written(conversation, unit, count);
+		if (r != 0)
+			return r < 0 ? r : -EAGAIN;
+	}
 	row = decide_unit(&facts, count, &decision->by_content);
 	if (count > 1)
 		decision->stream = row;
@@ -605,6 +619,12 @@ static int converge_unmanaged(struct jpfs_conversation *conversation, const char
 			       directory[0] != '\0' ? "/" : "", listing.items[i].name);
 		durable_parent = open_side_parent(conversation, true, path, &name);
 		workspace_parent = open_side_parent(conversation, false, path, &name);
+		if (durable_parent < 0 && !jp_is_absent(durable_parent))
+			r = durable_parent;
+		else if (workspace_parent < 0 && !jp_is_absent(workspace_parent))
+			r = workspace_parent;
+		if (r < 0)
+			break;
 		if (workspace_parent < 0 ||
 		    fstatat(workspace_parent, name, &workspace, AT_SYMLINK_NOFOLLOW) < 0)
 			continue; /* gone meanwhile */

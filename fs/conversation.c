@@ -83,14 +83,15 @@ pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
 
 	if (!conversation->is_reconciled && !conversation->view->is_read_only &&
 	    jpfs_now_ms() >= conversation->reconcile_retry_ms) {
-		int r = jpfs_converge_locked(conversation);
+		int r = jpfs_converge_locked(conversation),
+		    before = conversation->reconcile_failure;
 
 		/* Either way it is served; the background tries again, and does nothing else to it
 		 * until that has worked: what it does not know of one side, it must not overwrite. */
 		conversation->is_reconciled = r == 0;
 		conversation->reconcile_failure = r;
 		conversation->reconcile_retry_ms = jpfs_now_ms() + 1000;
-		if (r < 0)
+		if (r < 0 && r != before) /* once, however often it is tried */
 			jpfs_view_fail(conversation->view, "it is tried again in a moment",
 				       "%s: the two sides could not be brought together: %s",
 				       conversation->name, strerrordesc_np(-r));
@@ -198,20 +199,21 @@ static int stat_durable(struct jpfs_conversation *conversation, enum jp_managed 
 
 	if (r < 0)
 		return r;
-	if (fstatat(conversation->view->silo->conversations_fd, path, ret, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOTDIR ? -ENOENT : -errno;
+	r = jpfs_stat_beneath(conversation->view->silo->conversations_fd, path, ret);
+	if (r < 0)
+		return r == -ENOTDIR || r == -ELOOP ? -ENOENT : r;
 	return S_ISREG(ret->st_mode) ? 0 : -ENOENT;
 }
 
-static bool is_valid_durable(struct jpfs_conversation *conversation, enum jp_managed which)
+/* 1, 0, -errno. */
+static int is_valid_durable(struct jpfs_conversation *conversation, enum jp_managed which)
 {
-	cleanup_close int fd = -EBADF;
 	char path[JPFS_PATH_BYTES];
+	int r = jpfs_durable_path_locked(conversation, jp_managed_name(which), path);
 
-	if (jpfs_durable_path_locked(conversation, jp_managed_name(which), path) < 0)
-		return false;
-	fd = jp_open_regular(conversation->view->silo->conversations_fd, path, O_RDONLY);
-	return fd >= 0 && jp_validity_of_file(which, fd) == 1;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return jp_validity_at(which, conversation->view->silo->conversations_fd, path);
 }
 
 /* Whether the workspace has this version already, by what jp compares. */
@@ -226,19 +228,22 @@ static bool is_projected(struct jpfs_conversation *conversation, enum jp_managed
 	       st.st_size == durable->st_size && jp_mtime_ns(&st) == jp_mtime_ns(durable);
 }
 
-/* Whether a durable copy without this file is in pieces: jp is just deleting or making it. */
-static bool is_required(struct jpfs_conversation *conversation, enum jp_managed which)
+/* Whether a durable copy without this file is in pieces, because jp is just deleting or making it:
+ * 1, 0, -errno. */
+static int is_required(struct jpfs_conversation *conversation, enum jp_managed which)
 {
 	char path[JPFS_PATH_BYTES];
 	struct stat st;
+	int r;
 
 	if (which != JP_BASE_CONFIG || (conversation->durable_files & (1U << which)) != 0)
-		return true;
+		return 1;
 	if (conversation->was_durable)
-		return false;
+		return 0;
 	/* Its first durable copy, made by jp out of the workspace's files, one after the other. */
 	jpfs_workspace_path(conversation, jp_managed_name(which), path);
-	return jpfs_stat_beneath(conversation->view->workspace_fd, path, &st) == 0;
+	r = jpfs_stat_beneath(conversation->view->workspace_fd, path, &st);
+	return r == 0 ? 1 : jp_is_absent(r) ? 0 : r;
 }
 
 int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation)
@@ -247,28 +252,39 @@ int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation)
 		struct stat st;
 		int r = stat_durable(conversation, (enum jp_managed)i, &st);
 
-		if (r < 0 && r != -ENOENT)
-			return r;
-		if (r < 0 && is_required(conversation, (enum jp_managed)i))
-			return 0;
+		if (r == 0)
+			continue;
+		r = r == -ENOENT ? is_required(conversation, (enum jp_managed)i) : r;
+		if (r != 0)
+			return r < 0 ? r : 0;
 	}
 	return 1;
 }
 
-/* Accept all of the durable copy, or nothing of it. */
-static bool accept_durable(struct jpfs_conversation *conversation)
+/* Accept all of the durable copy, or nothing of it: 1, 0; -errno: what cannot be read is not known
+ * to be in pieces. */
+static int accept_durable(struct jpfs_conversation *conversation)
 {
 	struct stat stats[JP_MANAGED_COUNT];
 	bool is_there[JP_MANAGED_COUNT];
 
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		is_there[i] = stat_durable(conversation, (enum jp_managed)i, &stats[i]) == 0;
-		if (is_there[i] && jpfs_version_matches(&conversation->known[i], &stats[i]))
+		int r = stat_durable(conversation, (enum jp_managed)i, &stats[i]);
+
+		if (r < 0 && r != -ENOENT)
+			return r;
+		is_there[i] = r == 0;
+		if (!is_there[i]) {
+			r = is_required(conversation, (enum jp_managed)i);
+			if (r != 0)
+				return r < 0 ? r : 0;
 			continue;
-		if (is_there[i] && !is_valid_durable(conversation, (enum jp_managed)i))
-			return false;
-		if (!is_there[i] && is_required(conversation, (enum jp_managed)i))
-			return false;
+		}
+		if (jpfs_version_matches(&conversation->known[i], &stats[i]))
+			continue;
+		r = is_valid_durable(conversation, (enum jp_managed)i);
+		if (r != 1)
+			return r;
 	}
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		enum jp_managed which = (enum jp_managed)i;
@@ -284,7 +300,7 @@ static bool accept_durable(struct jpfs_conversation *conversation)
 			jpfs_work_add(conversation, 0);
 	}
 	conversation->vanished_ms = 0;
-	return true;
+	return 1;
 }
 
 int jpfs_durable_stat_locked(struct jpfs_conversation *conversation, enum jp_managed which,
@@ -303,8 +319,9 @@ int jpfs_durable_stat_locked(struct jpfs_conversation *conversation, enum jp_man
 	if (r == -ENOENT && conversation->vanished_ms == 0 &&
 	    (conversation->durable_files & (1U << which)) == 0)
 		return r; /* whole, and without this file: base_config.json of the older layout */
-	if (accept_durable(conversation))
-		return stat_durable(conversation, which, ret);
+	r = accept_durable(conversation);
+	if (r != 0)
+		return r < 0 ? r : stat_durable(conversation, which, ret);
 	if (conversation->vanished_ms == 0) {
 		conversation->vanished_ms = now;
 		jpfs_log(JPFS_LOG_DEBUG, "%s: the durable copy is not whole", conversation->name);
@@ -325,21 +342,24 @@ int jpfs_durable_stat_locked(struct jpfs_conversation *conversation, enum jp_man
 
 /* ---- what is shown ---- */
 
-bool jpfs_managed_is_visible_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+/* 1, 0, -errno. */
+static int is_visible(struct jpfs_conversation *conversation, enum jp_managed which)
 {
 	cleanup_object struct jpfs_object *object = NULL;
 	struct jpfs_entry *entry;
+	int r = jpfs_entry_lookup_locked(conversation, jp_managed_name(which), &entry);
 
-	if (jpfs_entry_lookup_locked(conversation, jp_managed_name(which), &entry) < 0)
-		return false;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	object = &entry->object;
-	return true;
+	return 1;
 }
 
-bool jpfs_conversation_is_complete_locked(struct jpfs_conversation *conversation)
+static int is_complete(struct jpfs_conversation *conversation)
 {
-	return jpfs_managed_is_visible_locked(conversation, JP_METADATA) &&
-	       jpfs_managed_is_visible_locked(conversation, JP_EVENTS);
+	int r = is_visible(conversation, JP_METADATA);
+
+	return r == 1 ? is_visible(conversation, JP_EVENTS) : r;
 }
 
 void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation)
@@ -351,8 +371,11 @@ void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation)
 void jpfs_conversation_settle_locked(struct jpfs_conversation *conversation)
 {
 	bool was_incomplete = conversation->incomplete_ms != 0;
+	int r = is_complete(conversation);
 
-	if (jpfs_conversation_is_complete_locked(conversation)) {
+	if (r < 0)
+		return; /* nobody can tell: it stays as it is */
+	if (r == 1) {
 		conversation->incomplete_ms = 0;
 		if (was_incomplete)
 			jpfs_notify_partitions(conversation->view->notify, conversation->view);
@@ -378,8 +401,8 @@ const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversa
 
 	if (conversation->is_local)
 		return "local";
-	return jpfs_durable_path_locked(conversation, "", path) == 0 ? "projected"
-								     : "workspace-only";
+	return jpfs_durable_path_locked(conversation, "", path) == -ENOENT ? "workspace-only"
+									   : "projected";
 }
 
 /* The directory whose unmanaged files are shown: the workspace's, where there is one. */
@@ -467,9 +490,14 @@ int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *p
 		cleanup_object struct jpfs_object *object = NULL;
 		struct jpfs_entry *entry;
 
-		if (jpfs_entry_lookup_locked(conversation, jp_managed_name((enum jp_managed)i),
-					     &entry) < 0)
+		/* A file that cannot be looked at is not a file that is not there: what has no entries
+		 * may be removed. */
+		r = jpfs_entry_lookup_locked(conversation, jp_managed_name((enum jp_managed)i),
+					     &entry);
+		if (r < 0) {
+			r = r == -ENOENT ? 0 : r;
 			continue;
+		}
 		object = &entry->object;
 		r = jpfs_listing_add(listing, entry->path, entry->shown_ino, entry->type);
 		if (r == 0 && listing->with_objects)

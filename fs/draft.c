@@ -14,11 +14,13 @@
 #include <fcntl.h>
 #include <string.h>
 
-static bool is_valid(struct jpfs_conversation *conversation, enum jp_managed which)
+/* Whether jp would accept the workspace's version: 1, 0, -errno. */
+static int is_valid(struct jpfs_conversation *conversation, enum jp_managed which)
 {
-	cleanup_close int fd = jpfs_open_side_locked(conversation, false, jp_managed_name(which));
+	char path[JPFS_PATH_BYTES];
 
-	return fd >= 0 && jp_validity_of_file(which, fd) == 1;
+	jpfs_workspace_path(conversation, jp_managed_name(which), path);
+	return jp_validity_at(which, conversation->view->workspace_fd, path);
 }
 
 /* What is written and not yet stored decides about the draft first. */
@@ -36,6 +38,10 @@ static int has_come_together(struct jpfs_conversation *conversation, enum jp_man
 	cleanup_close int durable = jpfs_open_side_locked(conversation, true, name);
 	cleanup_close int workspace = jpfs_open_side_locked(conversation, false, name);
 
+	if (durable < 0 && !jp_is_absent(durable))
+		return durable;
+	if (workspace < 0 && !jp_is_absent(workspace))
+		return workspace;
 	if (durable < 0 || workspace < 0)
 		return 0; /* one of them is on its way */
 	return jp_same_content(durable, workspace);
@@ -62,15 +68,19 @@ static int is_left_behind(struct jpfs_conversation *conversation)
 	cleanup_close int durable = -EBADF, workspace = -EBADF;
 	int r;
 
-	if ((entry != NULL && entry->home == JPFS_STAGED) ||
-	    !is_valid(conversation, JP_BASE_CONFIG))
+	if (entry != NULL && entry->home == JPFS_STAGED)
 		return 0;
+	r = is_valid(conversation, JP_BASE_CONFIG);
+	if (r != 1)
+		return r;
 	workspace = jpfs_open_side_locked(conversation, false, name);
 	durable = jpfs_open_side_locked(conversation, true, name);
 	if (durable == -ENOENT) /* and the durable events need one */
 		return 1;
-	if (workspace < 0 || durable < 0)
-		return 0;
+	if (workspace < 0 || durable < 0) {
+		r = workspace < 0 ? workspace : durable;
+		return jp_is_absent(r) ? 0 : r;
+	}
 	r = jpfs_version_is_earlier(conversation, JP_BASE_CONFIG, workspace, durable);
 	return r < 0 ? r : r == 0;
 }
@@ -92,8 +102,11 @@ int jpfs_draft_look(struct jpfs_conversation *conversation)
 	    conversation->vanished_ms != 0 || !is_stream_settled(conversation))
 		return r < 0 ? r : 0;
 	/* A base configuration that is shown no more, and one that has no place: it goes to history. */
-	if (jpfs_layout_is_draft_locked(conversation) ||
-	    jpfs_layout_is_older_locked(conversation) == 1) {
+	r = jpfs_layout_is_draft_locked(conversation) ? 1
+						      : jpfs_layout_is_older_locked(conversation);
+	if (r < 0)
+		return r;
+	if (r == 1) {
 		jpfs_draft_ended_locked(conversation, JP_BASE_CONFIG);
 		return 0;
 	}
@@ -122,8 +135,12 @@ int jpfs_draft_commit(struct jpfs_conversation *conversation)
 		return -ENOENT;
 	files = drafts & ~conversation->hidden;
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		if ((files & (1U << i)) != 0 && !is_valid(conversation, (enum jp_managed)i))
-			return -EBADMSG;
+		if ((files & (1U << i)) == 0)
+			continue;
+		r = is_valid(conversation, (enum jp_managed)i);
+		if (r != 1)
+			return r < 0 ? r : -EBADMSG;
+		r = 0;
 	}
 	for (int i = 0; i < JP_MANAGED_COUNT && r == 0; i++) {
 		if ((files & (1U << i)) == 0)

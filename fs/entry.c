@@ -102,7 +102,7 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 	struct jpfs_view *view = conversation->view;
 	char place[JPFS_PATH_BYTES];
 	struct stat workspace_st;
-	int r;
+	int durable, r;
 
 	if (jp_name_is_managed_temporary(path) ||
 	    jpfs_note_find(conversation->removed, path) != NULL)
@@ -121,11 +121,15 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 		r = -ENOENT;
 	if (r < 0 && (r != -ENOENT || jpfs_note_find(conversation->added, path) == NULL))
 		return r;
+	durable = jpfs_durable_path_locked(conversation, path, place);
+	if (durable == 0 &&
+	    fstatat(view->silo->conversations_fd, place, &ret->st, AT_SYMLINK_NOFOLLOW) < 0)
+		durable = -errno;
+	if (durable < 0 && !jp_is_absent(durable))
+		return durable; /* what the workspace has may be an older one */
 	/* While jp is still making the durable copy, out of what it reads here, its files are not to
 	 * be looked at: jp would read what it is just writing. */
-	if (conversation->was_durable && conversation->vanished_ms == 0 &&
-	    jpfs_durable_path_locked(conversation, path, place) == 0 &&
-	    fstatat(view->silo->conversations_fd, place, &ret->st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (durable == 0 && conversation->was_durable && conversation->vanished_ms == 0 &&
 	    (r < 0 || (ret->st.st_mode & S_IFMT) == (workspace_st.st_mode & S_IFMT) ||
 	     jpfs_note_find(conversation->added, path) != NULL)) {
 		ret->home = JPFS_DURABLE;
@@ -315,6 +319,8 @@ int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char 
 		return 0;
 	}
 	r = locate(conversation, path, managed, &location);
+	if (r < 0 && !jp_is_absent(r))
+		return r; /* nobody can tell: what is known stands */
 	if (entry != NULL && r == 0 && !is_current(entry, &location) &&
 	    !jpfs_entry_may_be_open_locked(entry) &&
 	    ((location.st.st_mode ^ entry->type) & S_IFMT) == 0)

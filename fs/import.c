@@ -121,11 +121,15 @@ static int check_copy(int copy_fd)
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		enum jp_managed which = (enum jp_managed)i;
 		cleanup_close int fd = jp_open_regular(copy_fd, jp_managed_name(which), O_RDONLY);
+		int r;
 
 		if (fd == -ENOENT && which == JP_BASE_CONFIG)
 			continue;
-		if (fd < 0 || jp_validity_of_file(which, fd) != 1)
-			return -EAGAIN;
+		if (fd < 0 && !jp_is_absent(fd))
+			return fd;
+		r = fd < 0 ? 0 : jp_validity_of_file(which, fd);
+		if (r != 1)
+			return r < 0 ? r : -EAGAIN;
 	}
 	return 0;
 }

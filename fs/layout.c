@@ -36,6 +36,8 @@ int jpfs_layout_asks_locked(struct jpfs_conversation *conversation, int events_f
 	    (conversation->renamed_away & BASE_BIT) != 0) /* an editor's backup */
 		return 0;
 	beside = jpfs_open_side_locked(conversation, true, jp_managed_name(JP_EVENTS));
+	if (beside < 0 && !jp_is_absent(beside))
+		return beside;
 	r = jp_stream_is_packed(events_fd, beside);
 	facts.is_packed = r == 1;
 	return r < 0 ? r : jp_reconcile_absence(&facts) == JP_ABSENCE_OF_VERSION;

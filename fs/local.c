@@ -137,11 +137,12 @@ static int find_local(struct jpfs_view *view, uint64_t id, struct jpfs_conversat
 		return 0;
 	}
 	if (r < 0) {
-		if (conversation != NULL) {
+		if (conversation != NULL && r == -ENOENT) {
 			conversation->in_view = false; /* jp removed it */
 			remove_object(conversation);
-			jpfs_object_unref(&conversation->object);
 		}
+		if (conversation != NULL)
+			jpfs_object_unref(&conversation->object);
 		return r;
 	}
 	if (conversation == NULL)

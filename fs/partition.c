@@ -225,8 +225,9 @@ static int make_conversation(struct jpfs_view *view, struct jpfs_object *parent,
 	conversation->is_reconciled = true; /* the workspace has nothing yet */
 	/* Empty, as whoever makes a directory expects it: git creates its files exclusively. */
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		if (jpfs_durable_path_locked(conversation, jp_managed_name((enum jp_managed)i),
-					     path) < 0)
+		r = jpfs_durable_path_locked(conversation, jp_managed_name((enum jp_managed)i),
+					     path);
+		if (r < 0)
 			break;
 		if (fstatat(view->silo->conversations_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
@@ -236,7 +237,8 @@ static int make_conversation(struct jpfs_view *view, struct jpfs_object *parent,
 	conversation->is_new = true;
 	jpfs_conversation_changed_locked(conversation);
 	jpfs_workspace_path(conversation, "", path);
-	r = jpfs_mkdir_beneath(view->workspace_fd, path, mode & 07777);
+	if (r == 0 || r == -ENOENT)
+		r = jpfs_mkdir_beneath(view->workspace_fd, path, mode & 07777);
 	if (r == -ENOSPC || r == -EDQUOT || r == -EROFS)
 		r = 0;
 	if (r == 0)

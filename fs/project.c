@@ -134,8 +134,10 @@ static int begin(struct jpfs_conversation *conversation, const char *path, struc
 	if (fstat(job->source_fd, &job->source) < 0)
 		return -errno;
 	jpfs_workspace_path(conversation, path, place);
-	job->has_target = jpfs_stat_beneath(view->workspace_fd, place, &job->target) == 0 &&
-			  S_ISREG(job->target.st_mode);
+	r = jpfs_stat_beneath(view->workspace_fd, place, &job->target);
+	if (r < 0 && !jp_is_absent(r))
+		return r; /* what is there may have to be kept */
+	job->has_target = r == 0 && S_ISREG(job->target.st_mode);
 	if (!job->has_target || job->target.st_size != job->source.st_size)
 		return 0;
 	/* The same bytes under another time, as it was found when mounting: left as it is. */
@@ -291,7 +293,9 @@ static int project_other(struct jpfs_conversation *conversation, const char *pat
 	if (jpfs_note_find(conversation->added, path) == NULL)
 		return 0;
 	from = jpfs_open_parent(conversation->view->silo->conversations_fd, place, &name);
-	if (from < 0 || fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode))
+	if (from < 0)
+		return jp_is_absent(from) ? 0 : from;
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode))
 		return 0;
 	r = ensure_directory(conversation);
 	if (r == 0)
@@ -320,9 +324,11 @@ static bool is_projected(struct jpfs_conversation *conversation, const char *pat
 	char place[JPFS_PATH_BYTES];
 	struct jpfs_entry *entry;
 	struct stat st;
+	int r;
 
-	if (jpfs_entry_lookup_locked(conversation, path, &entry) < 0)
-		return true;
+	r = jpfs_entry_lookup_locked(conversation, path, &entry);
+	if (r < 0)
+		return jp_is_absent(r);
 	object = &entry->object;
 	if (entry->home == JPFS_STAGED)
 		return false;
@@ -390,6 +396,8 @@ static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_fina
 			continue;
 		parent = open_workspace_parent(conversation, jp_managed_name((enum jp_managed)i),
 					       &name);
+		if (parent < 0 && !jp_is_absent(parent))
+			return parent;
 		if (parent < 0 || faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		r = jpfs_durable_path_locked(conversation, "", place);
@@ -455,17 +463,17 @@ static int carry_out_doomed(struct jpfs_conversation *conversation, bool is_fina
 			wait_at_most(wait_ms, 100); /* its last version may still be on the way */
 			continue;
 		}
-		if (jpfs_durable_path_locked(conversation, note->path, place) == 0 &&
-		    !is_another_by_now(view, place, note)) {
-			parent = jpfs_open_parent(view->silo->conversations_fd, place, &name);
+		r = jpfs_durable_path_locked(conversation, note->path, place);
+		if (r == 0 && !is_another_by_now(view, place, note)) {
+			r = parent = jpfs_open_parent(view->silo->conversations_fd, place, &name);
 			if (parent >= 0 && (note->is_moved || jp_name_is_temporary(note->path)))
 				r = jp_remove_tree(parent, name);
 			else if (parent >= 0)
 				r = jp_keep_move(view->silo->trash_fd, conversation->id, parent,
 						 name, note->path);
-			if (r == -ENOENT)
-				r = 0;
 		}
+		if (jp_is_absent(r))
+			r = 0;
 		if (r == 0)
 			jpfs_note_remove(&conversation->doomed, note->path);
 	}
@@ -500,9 +508,12 @@ static int carry_out_removed(struct jpfs_conversation *conversation, bool is_fin
 	struct jpfs_view *view = conversation->view;
 	struct jpfs_note *note, *next;
 	char place[JPFS_PATH_BYTES];
-	bool is_durable = jpfs_durable_path_locked(conversation, "", place) == 0;
-	int failure = 0;
+	int failure = jpfs_durable_path_locked(conversation, "", place);
+	bool is_durable = failure == 0;
 
+	if (failure < 0 && failure != -ENOENT)
+		return failure; /* nobody can tell whether it is all there is */
+	failure = 0;
 	for (note = conversation->removed; note != NULL && conversation->in_view; note = next) {
 		int64_t age = jpfs_now_ms() - note->since_ms;
 		cleanup_close int parent = -EBADF;

@@ -60,8 +60,9 @@ int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed ma
 	if (fstat(fd, &st) == 0 && st.st_size == 0)
 		return 0; /* nothing is kept of nothing */
 	r = jp_history_has(silo->history_fd, conversation->id, jp_managed_name(managed), fd);
-	if (r != 0)
-		return r < 0 ? r : 0;
+	if (r == 1)
+		return 0;
+	/* Not there, or nobody can tell: it is kept. */
 	return jp_keep_copy(silo->history_fd, conversation->id, parent_fd, name,
 			    jp_managed_name(managed));
 }

@@ -431,7 +431,7 @@ must_check int jpfs_durable_parent_locked(struct jpfs_conversation *conversation
 /*
  * stat of a durable managed file in a version that may be shown. A version not met before is
  * accepted if the durable copy is whole; if it is not, the conversation is marked as vanished.
- * Returns 0; -ENOENT not there or not to be shown now (see vanished_ms); others.
+ * Returns 0; -ENOENT not there or not to be shown now (see vanished_ms); others: nobody can tell.
  */
 must_check int jpfs_durable_stat_locked(struct jpfs_conversation *conversation,
 					enum jp_managed which, struct stat *ret);
@@ -440,8 +440,6 @@ void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_ma
 			      const struct stat *st);
 bool jpfs_version_matches(const struct jpfs_version *version, const struct stat *st);
 struct jpfs_version jpfs_version_of(const struct stat *st);
-bool jpfs_managed_is_visible_locked(struct jpfs_conversation *conversation, enum jp_managed which);
-bool jpfs_conversation_is_complete_locked(struct jpfs_conversation *conversation);
 bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation);
 must_check int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *path,
 				      struct jpfs_listing *listing);

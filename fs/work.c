@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 #define THREADS 2
@@ -226,6 +227,15 @@ static int flush_one(struct jpfs_conversation *conversation, bool is_final)
 	return failure;
 }
 
+/* Say that a place cannot be synced, if `r` is an error; returns it. */
+static int sync_failed(struct jpfs_view *view, const char *place, int r)
+{
+	if (r < 0)
+		jpfs_view_fail(view, "see to its disk; what is there already is not touched",
+			       "%s cannot be synced: %s", place, strerrordesc_np(-r));
+	return r;
+}
+
 int jpfs_work_flush(struct jpfs_view *view, bool is_final)
 {
 	struct jpfs_work *work = view->work;
@@ -265,11 +275,13 @@ int jpfs_work_flush(struct jpfs_view *view, bool is_final)
 		jpfs_object_unref(&conversation->object);
 	}
 	r = jp_base_sync(view->base);
+	if (r == 0 && jp_sys->syncfs(view->silo->fd) < 0)
+		r = -errno;
+	r = sync_failed(view, view->silo->path, r);
 	failure = failure == 0 ? r : failure;
-	if ((jp_sys->syncfs(view->workspace_fd) < 0 || jp_sys->syncfs(view->silo->fd) < 0) &&
-	    failure == 0)
-		failure = -errno;
-	return failure;
+	r = jp_sys->syncfs(view->workspace_fd) < 0 ? -errno : 0;
+	r = sync_failed(view, view->workspace->root_path, r);
+	return failure == 0 ? r : failure;
 }
 
 void jpfs_work_stop(struct jpfs_view *view)

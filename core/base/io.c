@@ -96,6 +96,11 @@ int jp_open_regular(int dirfd, const char *path, int flags)
 	return TAKE_FD(fd);
 }
 
+bool jp_is_absent(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EISDIR || r == -EINVAL;
+}
+
 int jp_read_file(int dirfd, const char *path, size_t limit, char **ret_data, size_t *ret_size)
 {
 	cleanup_close int fd = -EBADF;

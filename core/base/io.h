@@ -39,6 +39,12 @@ must_check int jp_open_beneath(int dirfd, const char *path, int flags, mode_t mo
 must_check int jp_open_regular(int dirfd, const char *path, int flags);
 
 /*
+ * Whether opening failed because of what is there: nothing, or something else than what was asked
+ * for. Any other failure (-EIO, -EMFILE, -EACCES) tells nothing: it may be there, and whole.
+ */
+bool jp_is_absent(int r);
+
+/*
  * Read a whole small file into memory.
  *
  * Shape:   ret_data  new, NUL after the last byte (not counted); free() it

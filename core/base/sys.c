@@ -1,6 +1,7 @@
 /* The real system calls behind the table of sys.h. */
 #include "core/base/sys.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
@@ -21,14 +22,42 @@ static int real_clone(int to_fd, int from_fd)
 	return ioctl(to_fd, FICLONE, from_fd);
 }
 
+/* See sys.h. Returns the result as it is. */
+static ssize_t told_apart(ssize_t result)
+{
+	if (result < 0 && errno == EBADMSG)
+		errno = EIO;
+	return result;
+}
+
 static int real_openat2(int dirfd, const char *path, const struct open_how *how)
 {
-	return (int)syscall(SYS_openat2, dirfd, path, how, sizeof(*how));
+	return (int)told_apart(syscall(SYS_openat2, dirfd, path, how, sizeof(*how)));
+}
+
+static ssize_t real_pread(int fd, void *data, size_t size, off_t offset)
+{
+	return told_apart(pread(fd, data, size, offset));
+}
+
+static ssize_t real_copy_file_range(int from_fd, off_t *from, int to_fd, off_t *to, size_t size,
+				    unsigned flags)
+{
+	return told_apart(copy_file_range(from_fd, from, to_fd, to, size, flags));
+}
+
+static struct dirent *real_readdir(DIR *dir)
+{
+	struct dirent *entry = readdir(dir);
+
+	if (entry == NULL)
+		(void)told_apart(-1);
+	return entry;
 }
 
 const struct jp_sys jp_sys_real = {
 	.pwrite = pwrite,
-	.copy_file_range = copy_file_range,
+	.copy_file_range = real_copy_file_range,
 	.clone = real_clone,
 	.ftruncate = ftruncate,
 	.fallocate = fallocate,
@@ -44,8 +73,8 @@ const struct jp_sys jp_sys_real = {
 	.futimens = futimens,
 	.fsetxattr = fsetxattr,
 	.openat2 = real_openat2,
-	.pread = pread,
-	.readdir = readdir,
+	.pread = real_pread,
+	.readdir = real_readdir,
 };
 
 const struct jp_sys *jp_sys = &jp_sys_real;

@@ -4,7 +4,9 @@
  * Everything in core that changes what is on disk goes through this table, so that a test can make
  * the n-th change fail, or stop the process there, and look at what is left. So does what is read:
  * a failed read changes nothing, but it can lead to a wrong decision, and that can. Each member has
- * the contract of the system call that it is named after, errno included.
+ * the contract of the system call that it is named after, errno included, but for one: what a
+ * filesystem finds damaged when it reads (EBADMSG on ext4 and XFS) is an I/O error. Here -EBADMSG
+ * says that jp would not accept a file, and what cannot be read has said nothing.
  */
 #pragma once
 

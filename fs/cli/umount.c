@@ -251,6 +251,21 @@ static int end_holder(const struct keeper *keeper, const char *mount_point)
 	return jpfs_fail(-EBUSY, &error);
 }
 
+/* What is mounted in a workspace that cannot be read any more, because its ID is damaged or its disk
+ * is: then the directory has to be the workspace's own, or the mount point. */
+static int find_unreadable(const char *directory, struct jpfs_place *ret_place)
+{
+	cleanup_close int fd = openat(AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char path[PATH_MAX];
+	int r = fd < 0 ? -errno : jpfs_path_of(fd, path);
+
+	if (r == 0)
+		r = jpfs_place_look(path, ret_place, NULL);
+	if (r == 0 && ret_place->state == JPFS_PLACE_NOT_MOUNTED)
+		r = jpfs_place_find(path, ret_place, NULL);
+	return r == 0 && ret_place->state == JPFS_PLACE_NOT_MOUNTED ? -ENOENT : r;
+}
+
 static int unmount_workspace(const char *directory, bool lazy)
 {
 	__attribute__((cleanup(release_keeper))) struct keeper keeper = {0};
@@ -259,6 +274,8 @@ static int unmount_workspace(const char *directory, bool lazy)
 	int r;
 
 	r = jp_workspace_find(directory, &keeper.workspace, &error);
+	if (r < 0 && find_unreadable(directory, &place) == 0)
+		return unmount_place(&place, lazy);
 	if (r == 0)
 		r = jpfs_place_find(keeper.workspace.root_path, &place, &error);
 	if (r < 0)

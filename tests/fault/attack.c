@@ -608,6 +608,6 @@ int attack_run_suite(const char *name, CU_TestInfo tests[])
 	jp_closep(&messages);
 	umask(022);
 	if (faccessat(AT_FDCWD, "/dev/shm", W_OK | X_OK, AT_EACCESS) == 0)
-		(void)setenv("TMPDIR", "/dev/shm", 0);
+		(void)setenv("TMPDIR", "/dev/shm", 1); /* a disk takes five times as long */
 	return jp_run_suite(name, tests);
 }

@@ -5,55 +5,13 @@
  * is told; what it need not know fails no write; the old version stands; status names the problem;
  * and when the cause is gone, everything goes on by itself.
  */
-#include "tests/mount/fixture.h"
-
-/* In every script, with `. ../lib.sh`. The store is on $P/../data; `fill DIR` leaves no room there,
- * `save TEXT` writes a turn as an editor does, `saved TEXT` is what the store has. */
-static const char LIBRARY[] =
-	"cat > ../lib.sh <<'END'\n"
-	"e=$V/$X/events.json; DE=$D/$X/events.json\n"
-	"fill() { dd if=/dev/zero of=\"$1/filler\" bs=64k 2>/dev/null || :\n"
-	"  while echo x >> \"$1/filler2\"; do :; done 2>/dev/null; :; }\n"
-	"events() { printf '[\\n'; sed -n '2,$p' ../old | sed '$d' | sed '$s/$/,/'\n"
-	"  printf '  {\"timestamp\": \"2026-03-06 10:00:00.0\", \"type\": \"chat_request\", "
-	"\"content\": \"%s\"}\\n]\\n' \"$1\"; }\n"
-	"save() { events \"$1\" > ../new; cat ../new > \"$e\"; }\n"
-	"saved() { grep -q \"$1\" \"$DE\"; }\n"
-	"problem() { \"$J\" status \"$P\" > ../status || :; grep -q \"$1\" ../status; }\n"
-	"quiet() { \"$J\" status --json \"$P\" | python3 -c 'import json, sys\n"
-	"p = json.load(sys.stdin)[0][\"pending\"]; sys.exit(p[\"commits\"] + p[\"projections\"] > "
-	"0)'\n"
-	"}\n"
-	"END\n";
-
-enum place { STORE, WORKTREE };
-
-/* A small tmpfs for one of both, with everything in step. */
-static bool begin(struct fixture *f, enum place place)
-{
-	if (!fixture_begin(f))
-		return false;
-	STEP(f, LIBRARY);
-	STEP(f, place == STORE ? "mkdir ../data; mount -t tmpfs -o size=2m jpfs-test ../data"
-			       : "mv .git README .jp ..; mount -t tmpfs -o size=2m,mode=755 "
-				 "jpfs-test \"$P\"; mv ../.git ../README ../.jp \"$P\"");
-	fixture_mount(f);
-	STEP(f, ". ../lib.sh; until_ok test -d \"$D/" THIRD "\"; until_ok quiet; cp \"$e\" ../old");
-	return true;
-}
-
-/* Without asking whether its log is clean: it was given something to complain about. */
-static void end(struct fixture *f)
-{
-	STEP(f, "\"$J\" umount \"$P\"");
-	fixture_end(f);
-}
+#include "tests/mount/disk.h"
 
 static void a_full_store_tells_the_writer_and_goes_on_when_there_is_room(void)
 {
 	struct fixture f;
 
-	if (!begin(&f, STORE))
+	if (!disk_begin(&f, DISK_STORE, DISK_MEMORY))
 		return;
 	/* The first change copies the file, and for that there is no room. */
 	STEP(&f, ". ../lib.sh; fill ../data; events 'no room' > ../new\n"
@@ -71,40 +29,40 @@ static void a_full_store_tells_the_writer_and_goes_on_when_there_is_room(void)
 		 "cmp ../old \"$DE\"; timeout 60 cat \"$V/" SECOND "/events.json\" > /dev/null");
 	STEP(&f, ". ../lib.sh; rm ../data/filler*; save 'there is room'\n"
 		 "until_ok saved 'there is room'; until_ok quiet; cmp ../new \"$e\"");
-	end(&f);
+	disk_end(&f);
 }
 
 static void what_was_closed_before_the_store_was_full_is_stored_when_there_is_room(void)
 {
 	struct fixture f;
 
-	if (!begin(&f, STORE))
+	if (!disk_begin(&f, DISK_STORE, DISK_MEMORY))
 		return;
 	/* In pieces, as jp leaves it for a moment: it waits in staging until the disk is full. */
 	STEP(&f, ". ../lib.sh; mv \"$D/$X/metadata.json\" ../data/aside; save 'in time'\n"
 		 "fill ../data; cmp ../new \"$e\"; mv ../data/aside \"$D/$X/metadata.json\"\n"
 		 "cmp ../new \"$e\"; rm ../data/filler*; until_ok saved 'in time'; until_ok quiet");
-	end(&f);
+	disk_end(&f);
 }
 
 static void a_store_that_is_renamed_away_and_put_back_is_served_again(void)
 {
 	struct fixture f;
 
-	if (!begin(&f, STORE))
+	if (!disk_begin(&f, DISK_STORE, DISK_MEMORY))
 		return;
 	STEP(&f, ". ../lib.sh; mv \"$S\" \"$S.away\"; timeout 60 cat \"$e\" > ../seen; cmp ../seen "
 		 "../old\n"
 		 "timeout 60 ls \"$V\" > /dev/null; mv \"$S.away\" \"$S\"\n"
 		 "save 'back'; until_ok saved 'back'; until_ok quiet");
-	end(&f);
+	disk_end(&f);
 }
 
 static void a_store_that_is_unmounted_under_the_daemon_hangs_nobody(void)
 {
 	struct fixture f;
 
-	if (!begin(&f, STORE))
+	if (!disk_begin(&f, DISK_STORE, DISK_MEMORY))
 		return;
 	/* Lazily: who has descriptors there goes on with them. */
 	STEP(&f,
@@ -120,7 +78,7 @@ static void a_full_worktree_fails_no_write_and_follows_when_there_is_room(void)
 {
 	struct fixture f;
 
-	if (!begin(&f, WORKTREE))
+	if (!disk_begin(&f, DISK_WORKTREE, DISK_MEMORY))
 		return;
 	STEP(&f, ". ../lib.sh; cd \"$P\"; fill .\n"
 		 "save 'no room here'; until_ok saved 'no room here'; cmp ../new \"$e\"\n"
@@ -135,7 +93,7 @@ static void a_read_only_worktree_fails_no_write_and_follows_when_it_is_writable(
 {
 	struct fixture f;
 
-	if (!begin(&f, WORKTREE))
+	if (!disk_begin(&f, DISK_WORKTREE, DISK_MEMORY))
 		return;
 	STEP(&f, ". ../lib.sh; mount -o remount,ro \"$P\"; save 'read only here'\n"
 		 "until_ok saved 'read only here'; cmp ../new \"$e\"\n"

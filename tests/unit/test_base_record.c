@@ -2,6 +2,7 @@
 #include "tests/unit/harness.h"
 
 #include "core/base_record.h"
+#include "tests/fault/fault.h"
 
 /* A silo's workspaces/ and two worktrees. */
 struct world {
@@ -254,6 +255,42 @@ static void without_a_record_nothing_is_known_and_nothing_fails(void)
 	CU_ASSERT_EQUAL(jp_base_sync(NULL), 0);
 }
 
+/* A failure to read says nothing of what is there: it must not be written over as if it were damaged. */
+static void what_cannot_be_read_for_now_is_known_again_later(void)
+{
+	static const int errors[] = {EIO, EMFILE, ENFILE, ENOMEM};
+	cleanup_world struct world world;
+	const struct jp_base base = some(3);
+	struct jp_base found;
+
+	if (!world_begin(&world))
+		return;
+	{
+		cleanup_record struct jp_base_record *record = open_record(&world, world.root_fd);
+
+		CU_ASSERT_EQUAL(jp_base_put(record, 1, &base), 0);
+	}
+	for (size_t i = 0; i < COUNT_OF(errors); i++) {
+		bool is_over = false;
+
+		for (int n = 1; !is_over && n < 20; n++) {
+			cleanup_record struct jp_base_record *record = NULL;
+			int r;
+
+			jp_fault_begin(n, JP_FAIL_ONCE | JP_READS, errors[i]);
+			r = jp_base_open(world.workspaces_fd, world.root_fd, false, &record);
+			is_over = jp_fault_end();
+			CHECK(r == (is_over ? 0 : -errors[i]), "%s, call %d: %d",
+			      strerrorname_np(errors[i]), n, r);
+			jp_base_close(TAKE_PTR(record));
+			record = open_record(&world, world.root_fd);
+			CHECK(jp_base_find(record, 1, &found) == 0 && are_same(&found, &base),
+			      "%s, call %d", strerrorname_np(errors[i]), n);
+		}
+		CHECK(is_over, "%s", strerrorname_np(errors[i]));
+	}
+}
+
 static void a_stamp_matches_what_it_was_taken_of(void)
 {
 	struct stat st = {.st_ino = 7, .st_size = 9, .st_mtim = {-5, 3}, .st_ctim = {4, 5}};
@@ -299,6 +336,7 @@ int main(void)
 		TEST(what_is_not_wanted_any_more_is_forgotten),
 		TEST(damage_costs_knowledge_and_nothing_else),
 		TEST(without_a_record_nothing_is_known_and_nothing_fails),
+		TEST(what_cannot_be_read_for_now_is_known_again_later),
 		TEST(a_stamp_matches_what_it_was_taken_of),
 		TEST(contents_are_told_apart),
 		CU_TEST_INFO_NULL,

@@ -3,6 +3,7 @@
 
 #include "core/json_lexer.h"
 #include "core/validity.h"
+#include "tests/fault/fault.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -243,6 +244,35 @@ static void a_file_that_cannot_be_read_is_an_error_and_no_answer(void)
 	CU_ASSERT_EQUAL(jp_validity_of_file(JP_METADATA, dir), -EISDIR);
 }
 
+static void of_a_name_only_what_is_there_makes_it_invalid(void)
+{
+	static const int errors[] = {EIO, EMFILE, EACCES};
+	struct jp_test_dir dir;
+
+	jp_test_dir_open(&dir);
+	CU_ASSERT_EQUAL(jp_replace_file(dir.fd, "whole", "{}", 2, 0600), 0);
+	CU_ASSERT_EQUAL(jp_replace_file(dir.fd, "torn", "{", 1, 0600), 0);
+	CU_ASSERT_EQUAL(mkdirat(dir.fd, "directory", 0700), 0);
+	CU_ASSERT_EQUAL(mkfifoat(dir.fd, "fifo", 0600), 0);
+	CU_ASSERT_EQUAL(symlinkat("whole", dir.fd, "link"), 0);
+	CU_ASSERT_EQUAL(jp_validity_at(JP_METADATA, dir.fd, "whole"), 1);
+	CU_ASSERT_EQUAL(jp_validity_at(JP_METADATA, dir.fd, "torn"), 0);
+	CU_ASSERT_EQUAL(jp_validity_at(JP_METADATA, dir.fd, "directory"), 0);
+	CU_ASSERT_EQUAL(jp_validity_at(JP_METADATA, dir.fd, "fifo"), 0);
+	CU_ASSERT_EQUAL(jp_validity_at(JP_METADATA, dir.fd, "link"), 0);
+	CU_ASSERT_EQUAL(jp_validity_at(JP_METADATA, dir.fd, "nothing"), 0);
+	CU_ASSERT_EQUAL(jp_validity_at(JP_METADATA, dir.fd, "whole/beneath"), 0);
+	for (size_t i = 0; i < COUNT_OF(errors); i++) {
+		for (int n = 1; n <= 2; n++) { /* opening, reading */
+			jp_fault_begin(n, JP_FAIL_ON | JP_READS, errors[i]);
+			CHECK(jp_validity_at(JP_METADATA, dir.fd, "whole") == -errors[i], "%s, %d",
+			      strerrorname_np(errors[i]), n);
+			CU_ASSERT_FALSE(jp_fault_end());
+		}
+	}
+	jp_test_dir_close(&dir);
+}
+
 static void nesting_has_no_limit_that_anyone_meets(void)
 {
 	static const char head[] = "[{" KEYS ",\"deep\":", tail[] = "}]";
@@ -445,6 +475,7 @@ int main(void)
 		TEST(only_an_events_own_keys_count),
 		TEST(a_file_is_read_from_its_beginning_and_not_moved),
 		TEST(a_file_that_cannot_be_read_is_an_error_and_no_answer),
+		TEST(of_a_name_only_what_is_there_makes_it_invalid),
 		TEST(nesting_has_no_limit_that_anyone_meets),
 		TEST(nesting_beyond_the_limit_is_refused),
 		TEST(tokens_do_not_depend_upon_the_chunking),
