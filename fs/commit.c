@@ -92,31 +92,66 @@ static bool is_being_replaced(struct jpfs_conversation *conversation, bool is_fo
 	       jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;
 }
 
-/* Whether there may be no durable file of this name yet. */
-static bool may_be_new(struct jpfs_entry *entry)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	char path[JPFS_PATH_BYTES];
+/* A durable directory that somebody else has changed so short a time ago may be going: jp removes one
+ * name after the other, and whatever came into it behind jp's back would be in its way. */
+#define CHANGING_MS 100
 
-	return entry->managed == JP_UNMANAGED || conversation->vanished_ms != 0 ||
-	       (entry->managed == JP_BASE_CONFIG &&
-		jpfs_durable_path_locked(conversation, entry->path, path) == 0 &&
-		faccessat(conversation->view->silo->conversations_fd, path, F_OK,
-			  AT_SYMLINK_NOFOLLOW) < 0);
+static bool is_changing(const struct jpfs_conversation *conversation, int directory_fd)
+{
+	struct timespec now;
+	struct stat st;
+	int64_t age_ms;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (fstat(directory_fd, &st) < 0)
+		return false;
+	age_ms = (int64_t)(now.tv_sec - st.st_mtim.tv_sec) * 1000 +
+		 (now.tv_nsec - st.st_mtim.tv_nsec) / 1000000;
+	return age_ms >= -CHANGING_MS && age_ms < CHANGING_MS &&
+	       !jpfs_version_matches(&conversation->own_change, &st);
 }
 
-static int put_in_place(struct jpfs_entry *entry, int parent, const char *name,
+/* The same for a directory further down, which may have gone already and would be made again. */
+static bool is_going(struct jpfs_conversation *conversation, const char *path)
+{
+	cleanup_close int top = -EBADF;
+	char place[JPFS_PATH_BYTES];
+
+	if (strchr(path, '/') == NULL || jpfs_durable_path_locked(conversation, "", place) < 0)
+		return false;
+	top = jp_open_beneath(conversation->view->silo->conversations_fd, place,
+			      O_PATH | O_DIRECTORY, 0);
+	return top >= 0 && is_changing(conversation, top);
+}
+
+/* Whether there is no durable file of this name yet, and may be none. */
+static bool is_new(struct jpfs_entry *entry, int parent, const char *name)
+{
+	return (entry->managed == JP_UNMANAGED || entry->managed == JP_BASE_CONFIG ||
+		entry->conversation->vanished_ms != 0) &&
+	       faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+/* -ENOENT, -EAGAIN: the durable directory is going. */
+static int put_in_place(struct jpfs_entry *entry, bool is_forced, int parent, const char *name,
 			bool *ret_is_displaced)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	struct jp_staging *staging = &conversation->view->staging;
+	struct stat st;
 	int r;
 
-	if (may_be_new(entry))
-		return jp_durable_put(staging, conversation->id, entry->staged_name, parent, name,
-				      ret_is_displaced);
-	r = jp_durable_replace(staging, conversation->id, entry->staged_name, parent, name);
-	*ret_is_displaced = r == 0;
+	if (!is_new(entry, parent, name)) {
+		r = jp_durable_replace(staging, conversation->id, entry->staged_name, parent, name);
+		*ret_is_displaced = r == 0;
+	} else if (!is_forced && is_changing(conversation, parent)) {
+		return -EAGAIN;
+	} else {
+		r = jp_durable_put(staging, conversation->id, entry->staged_name, parent, name,
+				   ret_is_displaced);
+	}
+	if (r == 0 && fstat(parent, &st) == 0)
+		conversation->own_change = jpfs_version_of(&st);
 	return r;
 }
 
@@ -145,7 +180,8 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 	int r;
 
 	pthread_mutex_lock(&conversation->lock);
-	if (!is_unchanged(entry, attempt) || is_being_replaced(conversation, attempt->is_forced)) {
+	if (!is_unchanged(entry, attempt) || is_being_replaced(conversation, attempt->is_forced) ||
+	    (!attempt->is_forced && is_going(conversation, entry->path))) {
 		pthread_mutex_unlock(&conversation->lock);
 		return -EAGAIN;
 	}
@@ -170,7 +206,7 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 		r = asks < 0 ? asks : r;
 	}
 	if (r >= 0)
-		r = put_in_place(entry, parent, name, &is_displaced);
+		r = put_in_place(entry, attempt->is_forced, parent, name, &is_displaced);
 	/* The durable directory went in between: it is waited for, like one that is gone already. */
 	if (r == -ENOENT)
 		r = -EAGAIN;
@@ -434,11 +470,28 @@ static int sync_in_staging(struct jpfs_entry *entry)
 	return jp_sys->fsync(content->fd) < 0 || jp_sys->fsync(staging->fd) < 0 ? -errno : 0;
 }
 
+/* A version that was removed before it was stored. Somebody may be in the middle of removing all of its
+ * conversation, which then gets its durable copy with everything that it had: 0. -EAGAIN that is not
+ * known yet; -EBADMSG there is no conversation that it would be part of. */
+static int save_removed(struct jpfs_conversation *conversation, const struct attempt *attempt,
+			bool force)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+
+	if (!conversation->in_view || conversation->is_local)
+		return -EBADMSG;
+	if (!force && attempt->age_ms < JPFS_SETTLE_MS)
+		return -EAGAIN;
+	return jpfs_import_whole(conversation);
+}
+
 static int commit_without_durable(struct jpfs_entry *entry, const struct attempt *attempt,
 				  bool for_fsync, bool force)
 {
 	int r = jpfs_import(entry->conversation);
 
+	if (r == -EBADMSG && !for_fsync && !attempt->is_shown)
+		r = save_removed(entry->conversation, attempt, force);
 	/* Somebody may be about to bring the durable copy back; a daemon that ends cannot wait for
 	 * that, and leaves the last version in the workspace. */
 	if (r != -EBADMSG && (r != -EAGAIN || !force))

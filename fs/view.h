@@ -195,7 +195,9 @@ struct jpfs_conversation {
 	int64_t vanished_ms;          /* since when the durable copy is gone or not whole; 0: not */
 	int64_t incomplete_ms;        /* since when it is on its way in or out; 0: not */
 	struct timespec changed;      /* last change of the directory through the mount */
-	struct jpfs_entry *entries;   /* live objects; no references */
+	struct jpfs_version
+		own_change; /* the durable directory that a commit changed last, after that */
+	struct jpfs_entry *entries;            /* live objects; no references */
 	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
 	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
 	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
@@ -458,6 +460,8 @@ void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed w
 /* The same for an unmanaged file. */
 void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
 			   const char *staged_name);
+/* One that somebody has put into the store directly. */
+void jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation, const char *path);
 /* Its name in staging, or NULL. Borrowed. */
 const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const char *path);
 /* Drop those that the workspace has by now. */
