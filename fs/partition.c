@@ -521,6 +521,11 @@ static int rename_away(struct jpfs_conversation *conversation, struct jpfs_objec
 	if (r < 0)
 		return r;
 	held = jp_lock(&conversation->lock);
+	/* A draft goes along. But where it goes nobody keeps it: jp's trash is emptied some day. */
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if ((conversation->drafts & (1U << i)) != 0)
+			jp_ignore(jpfs_keep_loser_locked(conversation, (enum jp_managed)i));
+	}
 	jpfs_workspace_path(conversation, "", from);
 	r = jpfs_mkdir_beneath(view->workspace_fd, from, 0777 & ~view->umask);
 	if (r < 0 && r != -EEXIST)
