@@ -13,7 +13,6 @@
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
-#include "core/durable.h"
 #include "core/history.h"
 #include "core/reconcile.h"
 #include "core/validity.h"
@@ -92,69 +91,6 @@ static bool is_being_replaced(struct jpfs_conversation *conversation, bool is_fo
 	       jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;
 }
 
-/* A durable directory that somebody else has changed so short a time ago may be going: jp removes one
- * name after the other, and whatever came into it behind jp's back would be in its way. */
-#define CHANGING_MS 100
-
-static bool is_changing(const struct jpfs_conversation *conversation, int directory_fd)
-{
-	struct timespec now;
-	struct stat st;
-	int64_t age_ms;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (fstat(directory_fd, &st) < 0)
-		return false;
-	age_ms = (int64_t)(now.tv_sec - st.st_mtim.tv_sec) * 1000 +
-		 (now.tv_nsec - st.st_mtim.tv_nsec) / 1000000;
-	return age_ms >= -CHANGING_MS && age_ms < CHANGING_MS &&
-	       !jpfs_version_matches(&conversation->own_change, &st);
-}
-
-/* The same for a directory further down, which may have gone already and would be made again. */
-static bool is_going(struct jpfs_conversation *conversation, const char *path)
-{
-	cleanup_close int top = -EBADF;
-	char place[JPFS_PATH_BYTES];
-
-	if (strchr(path, '/') == NULL || jpfs_durable_path_locked(conversation, "", place) < 0)
-		return false;
-	top = jp_open_beneath(conversation->view->silo->conversations_fd, place,
-			      O_PATH | O_DIRECTORY, 0);
-	return top >= 0 && is_changing(conversation, top);
-}
-
-/* Whether there is no durable file of this name yet, and may be none. */
-static bool is_new(struct jpfs_entry *entry, int parent, const char *name)
-{
-	return (entry->managed == JP_UNMANAGED || entry->managed == JP_BASE_CONFIG ||
-		entry->conversation->vanished_ms != 0) &&
-	       faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-}
-
-/* -ENOENT, -EAGAIN: the durable directory is going. */
-static int put_in_place(struct jpfs_entry *entry, bool is_forced, int parent, const char *name,
-			bool *ret_is_displaced)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	struct jp_staging *staging = &conversation->view->staging;
-	struct stat st;
-	int r;
-
-	if (!is_new(entry, parent, name)) {
-		r = jp_durable_replace(staging, conversation->id, entry->staged_name, parent, name);
-		*ret_is_displaced = r == 0;
-	} else if (!is_forced && is_changing(conversation, parent)) {
-		return -EAGAIN;
-	} else {
-		r = jp_durable_put(staging, conversation->id, entry->staged_name, parent, name,
-				   ret_is_displaced);
-	}
-	if (r == 0 && fstat(parent, &st) == 0)
-		conversation->own_change = jpfs_version_of(&st);
-	return r;
-}
-
 /* A removed file's last version is stored before it goes. */
 static void follow_doom(struct jpfs_conversation *conversation, const char *path,
 			const struct stat *st)
@@ -181,7 +117,7 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 
 	pthread_mutex_lock(&conversation->lock);
 	if (!is_unchanged(entry, attempt) || is_being_replaced(conversation, attempt->is_forced) ||
-	    (!attempt->is_forced && is_going(conversation, entry->path))) {
+	    (!attempt->is_forced && jpfs_durable_is_going_locked(conversation, entry->path))) {
 		pthread_mutex_unlock(&conversation->lock);
 		return -EAGAIN;
 	}
@@ -206,7 +142,8 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 		r = asks < 0 ? asks : r;
 	}
 	if (r >= 0)
-		r = put_in_place(entry, attempt->is_forced, parent, name, &is_displaced);
+		r = jpfs_put_in_place_locked(entry, attempt->is_forced, parent, name,
+					     &is_displaced);
 	/* The durable directory went in between: it is waited for, like one that is gone already. */
 	if (r == -ENOENT)
 		r = -EAGAIN;

@@ -358,14 +358,6 @@ int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char 
 	return 0;
 }
 
-/* The link in staging that is held to the version of its path; NULL: none. */
-static const char *pin_of(const struct jpfs_entry *entry)
-{
-	return entry->managed != JP_UNMANAGED
-		       ? entry->conversation->pins[entry->managed]
-		       : jpfs_other_pin_locked(entry->conversation, entry->path);
-}
-
 int jpfs_entry_place_locked(struct jpfs_entry *entry, int *ret_root_fd,
 			    char ret_path[JPFS_PATH_BYTES])
 {
@@ -382,7 +374,7 @@ int jpfs_entry_place_locked(struct jpfs_entry *entry, int *ret_root_fd,
 		jpfs_workspace_path(conversation, entry->path, ret_path);
 		return 0;
 	case JPFS_PINNED:
-		name = pin_of(entry);
+		name = jpfs_pin_of_locked(entry);
 		break;
 	case JPFS_STAGED:
 		break;
@@ -519,7 +511,7 @@ static int open_remains(struct jpfs_entry *entry)
 
 	if ((entry->home != JPFS_DURABLE && entry->home != JPFS_PINNED) || !S_ISREG(entry->type))
 		return -ESTALE;
-	pin = pin_of(entry);
+	pin = jpfs_pin_of_locked(entry);
 	if (pin != NULL) {
 		fd = jp_open_regular(view->staging.fd, pin, O_RDONLY);
 		if (fd >= 0 && fstat(fd, &st) == 0 && jpfs_version_matches(&entry->version, &st))

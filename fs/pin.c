@@ -125,6 +125,13 @@ const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const 
 	return pin != NULL ? pin->name : NULL;
 }
 
+const char *jpfs_pin_of_locked(const struct jpfs_entry *entry)
+{
+	return entry->managed != JP_UNMANAGED
+		       ? entry->conversation->pins[entry->managed]
+		       : jpfs_other_pin_locked(entry->conversation, entry->path);
+}
+
 /* Whether the workspace has what a pin holds. */
 static bool is_projected(struct jpfs_conversation *conversation, const char *path,
 			 const char *pin_name)
