@@ -124,6 +124,8 @@ static void what_was_made_a_moment_ago_outlives_a_removal_that_stops_and_the_dae
 	fixture_kill(&f, f.project);
 	fixture_mount(&f);
 	STEP(&f, ". ../lib.sh; until_ok quiet; for n in " STEPS "; do whole fresh $n; done");
+	/* Removed to the end: what is half removed is not the same on both sides. */
+	STEP(&f, "rm -rf \"$V\"/17457887*");
 	fixture_umount(&f);
 	CHECK_INVARIANTS(&f);
 }
