@@ -13,7 +13,6 @@
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
-#include "core/durable.h"
 #include "core/history.h"
 #include "core/reconcile.h"
 #include "core/validity.h"
@@ -92,34 +91,6 @@ static bool is_being_replaced(struct jpfs_conversation *conversation, bool is_fo
 	       jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;
 }
 
-/* Whether there may be no durable file of this name yet. */
-static bool may_be_new(struct jpfs_entry *entry)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	char path[JPFS_PATH_BYTES];
-
-	return entry->managed == JP_UNMANAGED || conversation->vanished_ms != 0 ||
-	       (entry->managed == JP_BASE_CONFIG &&
-		jpfs_durable_path_locked(conversation, entry->path, path) == 0 &&
-		faccessat(conversation->view->silo->conversations_fd, path, F_OK,
-			  AT_SYMLINK_NOFOLLOW) < 0);
-}
-
-static int put_in_place(struct jpfs_entry *entry, int parent, const char *name,
-			bool *ret_is_displaced)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	struct jp_staging *staging = &conversation->view->staging;
-	int r;
-
-	if (may_be_new(entry))
-		return jp_durable_put(staging, conversation->id, entry->staged_name, parent, name,
-				      ret_is_displaced);
-	r = jp_durable_replace(staging, conversation->id, entry->staged_name, parent, name);
-	*ret_is_displaced = r == 0;
-	return r;
-}
-
 /* A removed file's last version is stored before it goes. */
 static void follow_doom(struct jpfs_conversation *conversation, const char *path,
 			const struct stat *st)
@@ -145,7 +116,8 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 	int r;
 
 	pthread_mutex_lock(&conversation->lock);
-	if (!is_unchanged(entry, attempt) || is_being_replaced(conversation, attempt->is_forced)) {
+	if (!is_unchanged(entry, attempt) || is_being_replaced(conversation, attempt->is_forced) ||
+	    (!attempt->is_forced && jpfs_durable_is_going_locked(conversation, entry->path))) {
 		pthread_mutex_unlock(&conversation->lock);
 		return -EAGAIN;
 	}
@@ -170,7 +142,8 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 		r = asks < 0 ? asks : r;
 	}
 	if (r >= 0)
-		r = put_in_place(entry, parent, name, &is_displaced);
+		r = jpfs_put_in_place_locked(entry, attempt->is_forced, parent, name,
+					     &is_displaced);
 	/* The durable directory went in between: it is waited for, like one that is gone already. */
 	if (r == -ENOENT)
 		r = -EAGAIN;
@@ -440,11 +413,28 @@ static int sync_in_staging(struct jpfs_entry *entry)
 	return jp_sys->fsync(content->fd) < 0 || jp_sys->fsync(staging->fd) < 0 ? -errno : 0;
 }
 
+/* A version that was removed before it was stored. Somebody may be in the middle of removing all of its
+ * conversation, which then gets its durable copy with everything that it had: 0. -EAGAIN that is not
+ * known yet; -EBADMSG there is no conversation that it would be part of. */
+static int save_removed(struct jpfs_conversation *conversation, const struct attempt *attempt,
+			bool force)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+
+	if (!conversation->in_view || conversation->is_local)
+		return -EBADMSG;
+	if (!force && attempt->age_ms < JPFS_SETTLE_MS)
+		return -EAGAIN;
+	return jpfs_import_whole(conversation);
+}
+
 static int commit_without_durable(struct jpfs_entry *entry, const struct attempt *attempt,
 				  bool for_fsync, bool force)
 {
 	int r = jpfs_import(entry->conversation);
 
+	if (r == -EBADMSG && !for_fsync && !attempt->is_shown)
+		r = save_removed(entry->conversation, attempt, force);
 	/* Somebody may be about to bring the durable copy back; a daemon that ends cannot wait for
 	 * that, and leaves the last version in the workspace. */
 	if (r != -EBADMSG && (r != -EAGAIN || !force))

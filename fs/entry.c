@@ -87,9 +87,21 @@ static int locate_managed(struct jpfs_conversation *conversation, enum jp_manage
 	return 0;
 }
 
-/* Another worktree, or jp, has changed it in the store: the workspace gets it, too. */
-static void follow_unmanaged(struct jpfs_conversation *conversation, const char *path)
+/* Another worktree, or jp, has changed it in the store: the workspace gets it, too, and until then a
+ * link is held to it. */
+static void follow_unmanaged(struct jpfs_conversation *conversation, const char *path,
+			     const struct stat *durable)
 {
+	const char *pin = jpfs_other_pin_locked(conversation, path);
+	struct stat st;
+
+	if (pin == NULL ||
+	    fstatat(conversation->view->staging.fd, pin, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    st.st_ino != durable->st_ino) {
+		jpfs_entry_replaced_locked(conversation, path,
+					   durable); /* while its link is there */
+		jpfs_pin_other_durable_locked(conversation, path);
+	}
 	if (jpfs_note_find(conversation->added, path) != NULL)
 		return;
 	jp_ignore(jpfs_note_add(&conversation->added, path)); /* the next look tries again */
@@ -136,7 +148,7 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 		if (r == 0 && S_ISREG(ret->st.st_mode) && !view->is_read_only &&
 		    (ret->st.st_size != workspace_st.st_size ||
 		     jp_mtime_ns(&ret->st) != jp_mtime_ns(&workspace_st)))
-			follow_unmanaged(conversation, path);
+			follow_unmanaged(conversation, path, &ret->st);
 		return 0;
 	}
 	if (r < 0) {
@@ -253,6 +265,13 @@ void jpfs_entry_orphan_locked(struct jpfs_entry *entry)
 	entry->shown_ino = synthetic_ino(entry);
 }
 
+/* Whether a file of the workspace is a projection of an entry's version. */
+static bool is_its_projection(const struct jpfs_entry *entry, const struct stat *st)
+{
+	return st->st_size == entry->version.size &&
+	       (st->st_ino == entry->shown_ino || jp_mtime_ns(st) == entry->version.mtime_ns);
+}
+
 /* Whether an entry in memory still tells the truth about its path. */
 static bool is_current(struct jpfs_entry *entry, const struct location *location)
 {
@@ -269,6 +288,10 @@ static bool is_current(struct jpfs_entry *entry, const struct location *location
 	if (entry->home == JPFS_DURABLE && conversation->vanished_ms != 0 &&
 	    entry->managed != JP_UNMANAGED)
 		return true;
+	/* The workspace has had it, or has it by now and the link has served. */
+	if ((entry->home == JPFS_PINNED || entry->home == JPFS_DURABLE) &&
+	    location->home == JPFS_WORKSPACE && conversation->vanished_ms != 0)
+		return is_its_projection(entry, &location->st);
 	return entry->home == location->home &&
 	       (entry->home != JPFS_WORKSPACE || entry->version.ino == location->st.st_ino);
 }
@@ -290,14 +313,15 @@ static void rebind(struct jpfs_entry *entry, const struct location *location)
 		entry->shown_ino = projection.st_ino;
 }
 
-/* Its version was replaced or removed between two requests: find what its path leads to now. */
+/* Its version was replaced or removed between two requests: find what its path leads to now. A
+ * directory or a link has no versions: it is found wherever it can still be had. */
 static int refresh(struct jpfs_entry *entry)
 {
 	struct location location;
 	int r;
 
-	if (!entry->is_linked || jpfs_entry_may_be_open_locked(entry) || entry->content != NULL ||
-	    entry->home == JPFS_STAGED)
+	if (!entry->is_linked || entry->content != NULL || entry->home == JPFS_STAGED ||
+	    (S_ISREG(entry->type) && jpfs_entry_may_be_open_locked(entry)))
 		return -ESTALE;
 	r = locate(entry->conversation, entry->path, entry->managed, &location);
 	if (r < 0 || ((location.st.st_mode ^ entry->type) & S_IFMT) != 0)
@@ -366,9 +390,7 @@ int jpfs_entry_place_locked(struct jpfs_entry *entry, int *ret_root_fd,
 		jpfs_workspace_path(conversation, entry->path, ret_path);
 		return 0;
 	case JPFS_PINNED:
-		name = entry->managed != JP_UNMANAGED
-			       ? conversation->pins[entry->managed]
-			       : jpfs_other_pin_locked(conversation, entry->path);
+		name = jpfs_pin_of_locked(entry);
 		break;
 	case JPFS_STAGED:
 		break;
@@ -519,21 +541,21 @@ static int open_remains(struct jpfs_entry *entry)
 	struct jpfs_view *view = conversation->view;
 	cleanup_close int fd = -EBADF;
 	char path[JPFS_PATH_BYTES];
+	const char *pin;
 	struct stat st;
 
-	if (entry->home != JPFS_DURABLE || !S_ISREG(entry->type))
+	if ((entry->home != JPFS_DURABLE && entry->home != JPFS_PINNED) || !S_ISREG(entry->type))
 		return -ESTALE;
-	if (entry->managed != JP_UNMANAGED && conversation->pins[entry->managed] != NULL) {
-		fd = jp_open_regular(view->staging.fd, conversation->pins[entry->managed],
-				     O_RDONLY);
+	pin = jpfs_pin_of_locked(entry);
+	if (pin != NULL) {
+		fd = jp_open_regular(view->staging.fd, pin, O_RDONLY);
 		if (fd >= 0 && fstat(fd, &st) == 0 && jpfs_version_matches(&entry->version, &st))
 			return TAKE_FD(fd);
 		jp_closep(&fd);
 	}
 	jpfs_workspace_path(conversation, entry->path, path);
 	fd = jp_open_regular(view->workspace_fd, path, O_RDONLY);
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size != entry->version.size ||
-	    (st.st_ino != entry->shown_ino && jp_mtime_ns(&st) != entry->version.mtime_ns))
+	if (fd < 0 || fstat(fd, &st) < 0 || !is_its_projection(entry, &st))
 		return -ESTALE;
 	return TAKE_FD(fd);
 }
@@ -543,8 +565,8 @@ void jpfs_entry_replaced_locked(struct jpfs_conversation *conversation, const ch
 {
 	struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, path);
 
-	if (entry == NULL || entry->home != JPFS_DURABLE || !jpfs_entry_may_be_open_locked(entry) ||
-	    jpfs_version_matches(&entry->version, by))
+	if (entry == NULL || (entry->home != JPFS_DURABLE && entry->home != JPFS_PINNED) ||
+	    !jpfs_entry_may_be_open_locked(entry) || jpfs_version_matches(&entry->version, by))
 		return;
 	jpfs_entry_orphan_locked(entry);
 	entry->is_replaced = true;
@@ -577,9 +599,8 @@ int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **re
 	return 0;
 }
 
-int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size)
+static int read_link(struct jpfs_entry *entry, char *buffer, size_t size)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
 	cleanup_close int parent = -EBADF;
 	char path[JPFS_PATH_BYTES];
 	const char *name;
@@ -597,4 +618,12 @@ int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size)
 		return -errno;
 	buffer[n] = '\0';
 	return 0;
+}
+
+int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	int r = read_link(entry, buffer, size);
+
+	return r == -ENOENT && refresh(entry) == 0 ? read_link(entry, buffer, size) : r;
 }

@@ -197,6 +197,8 @@ static int follow_import(struct jpfs_conversation *conversation)
 {
 	struct jpfs_view *view = conversation->view;
 	struct jpfs_entry *entry, *next;
+	char directory[JPFS_PATH_BYTES];
+	struct stat made;
 
 	for (entry = conversation->entries; entry != NULL; entry = next) {
 		cleanup_object struct jpfs_object *object = NULL;
@@ -217,6 +219,9 @@ static int follow_import(struct jpfs_conversation *conversation)
 			(void)jp_sys->unlinkat(view->staging.fd, entry->staged_name, 0);
 		jpfs_entry_is_durable_locked(entry, &st);
 	}
+	if (jpfs_durable_path_locked(conversation, "", directory) == 0 &&
+	    fstatat(view->silo->conversations_fd, directory, &made, AT_SYMLINK_NOFOLLOW) == 0)
+		conversation->own_change = jpfs_version_of(&made);
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		char place[JPFS_PATH_BYTES];
 		struct stat st;
@@ -280,17 +285,50 @@ int jpfs_import(struct jpfs_conversation *conversation)
 	return finish_import(conversation, copy_name, true);
 }
 
+/* The last versions of jp's own files that were removed before they were stored: for once they are part
+ * of the conversation. References. */
+static void bring_back(struct jpfs_conversation *conversation,
+		       struct jpfs_entry *ret[JP_MANAGED_COUNT])
+{
+	for (struct jpfs_entry *entry = conversation->dirty; entry != NULL;
+	     entry = entry->next_dirty) {
+		if (entry->managed != JP_UNMANAGED && !entry->is_linked && !entry->is_superseded &&
+		    entry->home == JPFS_STAGED &&
+		    jpfs_entry_live_locked(conversation, entry->path) == NULL)
+			ret[entry->managed] = entry;
+	}
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if (ret[i] == NULL)
+			continue;
+		jpfs_object_ref(&ret[i]->object);
+		ret[i]->is_linked = true;
+	}
+}
+
+static void take_away_again(struct jpfs_entry *entries[JP_MANAGED_COUNT])
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if (entries[i] == NULL)
+			continue;
+		jpfs_entry_orphan_locked(entries[i]);
+		jpfs_object_unref(&entries[i]->object);
+	}
+}
+
 int jpfs_import_whole(struct jpfs_conversation *conversation)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_entry *brought_back[JP_MANAGED_COUNT] = {NULL};
 	struct jpfs_note *removed = conversation->removed;
 	unsigned hidden = conversation->hidden;
 	int r;
 
-	/* The removals were put off: the workspace still has what they were of. */
+	/* The removals were put off: the workspace, or staging, still has what they were of. */
 	conversation->hidden = 0;
 	conversation->removed = NULL;
+	bring_back(conversation, brought_back);
 	r = jpfs_import(conversation);
+	take_away_again(brought_back);
 	conversation->hidden = hidden;
 	conversation->removed = removed;
 	return r;

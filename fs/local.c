@@ -138,7 +138,9 @@ static int find_local(struct jpfs_view *view, uint64_t id, struct jpfs_conversat
 	}
 	if (r < 0) {
 		if (conversation != NULL && r == -ENOENT) {
+			pthread_mutex_lock(&conversation->lock);
 			conversation->in_view = false; /* jp removed it */
+			pthread_mutex_unlock(&conversation->lock);
 			remove_object(conversation);
 		}
 		if (conversation != NULL)

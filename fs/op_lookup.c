@@ -102,18 +102,26 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 	cleanup_object struct jpfs_object *directory = jpfs_node_get(&connection->nodes, parent);
-	cleanup_object struct jpfs_object *object = NULL;
-	double keep = 0;
-	int r = directory == NULL ? -ESTALE
-				  : jpfs_lookup(connection->view, directory, name, &object, &keep);
+	struct fuse_entry_param entry;
+	int r = -ESTALE;
 
-	if (r == -ENOENT && keep > 0) {
-		const struct fuse_entry_param nothing = {.entry_timeout = keep};
+	/* What was found may be gone before it is described, because somebody is replacing it in the
+	 * store: once more each time. */
+	for (int tries = 0; tries < 10 && r == -ESTALE && directory != NULL; tries++) {
+		cleanup_object struct jpfs_object *object = NULL;
+		double keep = 0;
 
-		(void)fuse_reply_entry(req, &nothing); /* the asker is gone: nothing to undo */
-		return;
+		r = jpfs_lookup(connection->view, directory, name, &object, &keep);
+		if (r == -ENOENT && keep > 0) {
+			entry = (struct fuse_entry_param){.entry_timeout = keep};
+			(void)fuse_reply_entry(req,
+					       &entry); /* the asker is gone: nothing to undo */
+			return;
+		}
+		if (r == 0)
+			r = jpfs_make_entry(connection, object, &entry);
 	}
-	jpfs_reply_entry(req, "lookup", r, object);
+	jpfs_reply_made(req, "lookup", r, &entry);
 }
 
 void jpfs_op_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)

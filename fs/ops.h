@@ -110,6 +110,9 @@ must_check int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *obje
 /* reply.c: the outer halves that several operations share. */
 void jpfs_reply_result(fuse_req_t req, const char *operation, int r); /* 0 or -errno */
 void jpfs_reply_entry(fuse_req_t req, const char *operation, int r, struct jpfs_object *object);
+/* The same with what jpfs_make_entry() has made. */
+void jpfs_reply_made(fuse_req_t req, const char *operation, int r,
+		     const struct fuse_entry_param *entry);
 /* The object's entry for the kernel, counted as looked up. */
 must_check int jpfs_make_entry(struct jpfs_connection *connection, struct jpfs_object *object,
 			       struct fuse_entry_param *ret);

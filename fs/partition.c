@@ -305,22 +305,21 @@ static int save_only_copy(struct jpfs_conversation *conversation, int parent, co
 	char path[JPFS_PATH_BYTES];
 	int r;
 
-	if (parent < 0)
-		return parent == -ENOENT ? 0 : parent;
+	if (parent < 0 && parent != -ENOENT)
+		return parent;
 	r = jpfs_durable_path_locked(conversation, "", path);
 	if (r != -ENOENT)
 		return r;
-	if (faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
 	if (conversation->hidden == 0 && conversation->removed == NULL)
 		return 0; /* made and removed, with nothing ever in it */
+	/* Also where the workspace has no directory of it: what was written may still be in staging. */
 	r = jpfs_import_whole(conversation);
 	/* -EAGAIN: jp has just taken the durable copy away, to remove it or to replace it. Either way
 	 * this may be the last one. */
-	if (r == -EBADMSG || r == -EAGAIN)
-		r = jp_keep_copy(conversation->view->silo->trash_fd, conversation->id, parent, name,
-				 name);
-	return r;
+	if ((r != -EBADMSG && r != -EAGAIN) || parent < 0)
+		return r == -EBADMSG || r == -EAGAIN ? 0 : r;
+	r = jp_keep_copy(conversation->view->silo->trash_fd, conversation->id, parent, name, name);
+	return r == -ENOENT ? 0 : r;
 }
 
 static int remove_conversation(struct jpfs_conversation *conversation)
@@ -354,12 +353,19 @@ int jpfs_partition_rmdir(struct jpfs_view *view, struct jpfs_object *parent, con
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&view->names);
 	cleanup_object struct jpfs_object *object = NULL;
 	int r = jpfs_partition_lookup(view, parent, name, &object);
+	int64_t wait;
 
 	if (r < 0)
 		return r;
 	switch (object->kind) {
 	case JPFS_CONVERSATION:
-		return remove_conversation(jpfs_as_conversation(object));
+		r = remove_conversation(jpfs_as_conversation(object));
+		pthread_mutex_unlock(TAKE_PTR(held));
+		/* What was closed a moment ago is in the store before somebody can bring it back from there. */
+		if (r == 0)
+			jp_ignore(jpfs_commit_conversation(jpfs_as_conversation(object), false,
+							   &wait)); /* it is tried again */
+		return r;
 	case JPFS_ARCHIVE: {
 		struct jpfs_listing listing = {0};
 		bool is_empty;
@@ -517,6 +523,11 @@ static int rename_away(struct jpfs_conversation *conversation, struct jpfs_objec
 	if (r < 0)
 		return r;
 	held = jp_lock(&conversation->lock);
+	/* A draft goes along. But where it goes nobody keeps it: jp's trash is emptied some day. */
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if ((conversation->drafts & (1U << i)) != 0)
+			jp_ignore(jpfs_keep_loser_locked(conversation, (enum jp_managed)i));
+	}
 	jpfs_workspace_path(conversation, "", from);
 	r = jpfs_mkdir_beneath(view->workspace_fd, from, 0777 & ~view->umask);
 	if (r < 0 && r != -EEXIST)

@@ -81,8 +81,8 @@ static void drop(struct jpfs_conversation *conversation, struct jpfs_pin *pin)
 	free(pin);
 }
 
-void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
-			   const char *staged_name)
+static void pin_other(struct jpfs_conversation *conversation, const char *path, int from_fd,
+		      const char *from_name)
 {
 	struct jp_staging *staging = &conversation->view->staging;
 	size_t bytes = strlen(path) + 1;
@@ -93,7 +93,7 @@ void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *p
 		return; /* as without links: a moment later the projection has it */
 	memcpy(pin->path, path, bytes);
 	jp_staging_pin_name(staging, conversation->id, path, pin->name);
-	if (jp_sys->linkat(staging->fd, staged_name, staging->fd, pin->name, 0) < 0) {
+	if (jp_sys->linkat(from_fd, from_name, staging->fd, pin->name, 0) < 0) {
 		free(pin);
 		return;
 	}
@@ -103,11 +103,33 @@ void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *p
 	conversation->other_pins = pin;
 }
 
+void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
+			   const char *staged_name)
+{
+	pin_other(conversation, path, conversation->view->staging.fd, staged_name);
+}
+
+void jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation, const char *path)
+{
+	char place[JPFS_PATH_BYTES];
+
+	if (!conversation->view->is_read_only &&
+	    jpfs_durable_path_locked(conversation, path, place) == 0)
+		pin_other(conversation, path, conversation->view->silo->conversations_fd, place);
+}
+
 const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const char *path)
 {
 	const struct jpfs_pin *pin = find(conversation, path);
 
 	return pin != NULL ? pin->name : NULL;
+}
+
+const char *jpfs_pin_of_locked(const struct jpfs_entry *entry)
+{
+	return entry->managed != JP_UNMANAGED
+		       ? entry->conversation->pins[entry->managed]
+		       : jpfs_other_pin_locked(entry->conversation, entry->path);
 }
 
 /* Whether the workspace has what a pin holds. */

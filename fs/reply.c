@@ -265,17 +265,20 @@ int jpfs_make_entry(struct jpfs_connection *connection, struct jpfs_object *obje
 	return 0;
 }
 
+void jpfs_reply_made(fuse_req_t req, const char *operation, int r,
+		     const struct fuse_entry_param *entry)
+{
+	if (r < 0)
+		jpfs_reply_result(req, operation, r);
+	else if (fuse_reply_entry(req, entry) < 0) /* the kernel never got it */
+		jpfs_node_forget(&jpfs_connection_of(req)->nodes, entry->ino, 1);
+}
+
 void jpfs_reply_entry(fuse_req_t req, const char *operation, int r, struct jpfs_object *object)
 {
-	struct jpfs_connection *connection = jpfs_connection_of(req);
 	struct fuse_entry_param entry;
 
 	if (r == 0)
-		r = jpfs_make_entry(connection, object, &entry);
-	if (r < 0) {
-		jpfs_reply_result(req, operation, r);
-		return;
-	}
-	if (fuse_reply_entry(req, &entry) < 0)
-		jpfs_node_forget(&connection->nodes, entry.ino, 1); /* the kernel never got it */
+		r = jpfs_make_entry(jpfs_connection_of(req), object, &entry);
+	jpfs_reply_made(req, operation, r, &entry);
 }

@@ -201,7 +201,9 @@ struct jpfs_conversation {
 	int64_t vanished_ms;          /* since when the durable copy is gone or not whole; 0: not */
 	int64_t incomplete_ms;        /* since when it is on its way in or out; 0: not */
 	struct timespec changed;      /* last change of the directory through the mount */
-	struct jpfs_entry *entries;   /* live objects; no references */
+	struct jpfs_version
+		own_change; /* the durable directory that a commit changed last, after that */
+	struct jpfs_entry *entries;            /* live objects; no references */
 	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
 	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
 	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
@@ -467,8 +469,12 @@ void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed w
 /* The same for an unmanaged file. */
 void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
 			   const char *staged_name);
+/* One that somebody has put into the store directly. */
+void jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation, const char *path);
 /* Its name in staging, or NULL. Borrowed. */
 const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const char *path);
+/* The same for whatever version an entry's path has. */
+const char *jpfs_pin_of_locked(const struct jpfs_entry *entry);
 /* Drop those that the workspace has by now. */
 void jpfs_drop_pins(struct jpfs_conversation *conversation);
 void jpfs_unpin_all_locked(struct jpfs_conversation *conversation);
@@ -652,6 +658,14 @@ must_check int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool f
 must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
 /* Its bytes became the durable version that `st` describes. */
 void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
+
+/* ---- placing.c: into a durable directory that somebody may be removing ---- */
+
+/* Whether the directories above a path are being changed by somebody else, and may be gone already. */
+bool jpfs_durable_is_going_locked(struct jpfs_conversation *conversation, const char *path);
+/* Give the staged file its name in the durable directory `parent`. -ENOENT, -EAGAIN: that is going. */
+must_check int jpfs_put_in_place_locked(struct jpfs_entry *entry, bool is_forced, int parent,
+					const char *name, bool *ret_is_displaced);
 
 /* ---- commit_pass.c: which of them when ---- */
 

@@ -1,0 +1,413 @@
+/*
+ * Drafts in trouble: the directory that holds one goes, the daemon that made one is killed, another one
+ * finds it, there is no room for it, it lies in the archive. What the durable version does not contain is
+ * never lost, and no draft ever takes anything away from the store. Semantics, sections 5 to 8.
+ */
+#include "tests/mount/fixture.h"
+
+#include <time.h>
+
+/*
+ * For every script, with `. ../lib.sh`: $e and $m are events.json and metadata.json of the first
+ * conversation, $DE the durable events; the branch `older` has two events of it, main has three.
+ *
+ *     append TEXT [FILE]   one more event, written as a person's editor does
+ *     half TEXT [FILE]     what jp would reject, and so stays a draft
+ *     drafts N [ROOT]      so many are named
+ *     stands               the durable version has all that was ever committed to it
+ *     kept TEXT            it is in the history
+ */
+static const char LIBRARY[] =
+	"cat > ../lib.sh <<'END'\n"
+	"e=$V/$X/events.json; m=$V/$X/metadata.json; DE=$D/$X/events.json; WE=$WV/$X/events.json\n"
+	"append() { python3 - \"$1\" \"${2-$e}\" <<'E'\n"
+	"import json, sys\n"
+	"events = json.load(open(sys.argv[2]))\n"
+	"events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
+	"               'content': sys.argv[1]})\n"
+	"with open(sys.argv[2], 'w') as file:\n"
+	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
+	"E\n"
+	"}\n"
+	"half() { printf '[ \"%s\"' \"$1\" > \"${2-$e}\"; }\n"
+	"status() { \"$J\" status --json \"${1-$P}\"; }\n"
+	"drafts() { [ \"$(status ${2-$P} | python3 -c 'import json, sys\n"
+	"print(len(json.load(sys.stdin)[0][\"conversations\"][\"drafts\"]))')\" = $1 ]; }\n"
+	"quiet() { status ${1-$P} | python3 -c 'import json, sys\n"
+	"p = json.load(sys.stdin)[0][\"pending\"]; sys.exit(p[\"commits\"] + p[\"projections\"] > "
+	"0)'; }\n"
+	"has() { grep -q \"$1\" \"$2\"; }\n"
+	"kept() { grep -rqF \"$1\" \"$S/jpfs/history\"; }\n"
+	"stands() { d=$(find \"$D\" -type d -name \"$X\")\n"
+	"  has 'the third' \"$d/events.json\" || fail 'the store went back'; }\n"
+	"clean() { git -C \"${1-$P}\" status --porcelain > ../status\n"
+	"  [ ! -s ../status ] || fail \"git sees: $(cat ../status)\"; }\n"
+	"fill() { dd if=/dev/zero of=\"$1/filler\" bs=64k 2>/dev/null || :\n"
+	"  while echo x >> \"$1/filler2\"; do :; done 2>/dev/null; :; }\n"
+	"END\n";
+
+struct two {
+	struct fixture f;
+	char other[300];
+};
+
+static void two_end(struct two *two)
+{
+	fixture_end(&two->f);
+}
+#define cleanup_two __attribute__((cleanup(two_end)))
+
+/* `prepare`: a script before anything is committed or mounted. */
+static bool begin(struct two *two, const char *prepare)
+{
+	if (!fixture_begin(&two->f))
+		return false;
+	(void)snprintf(two->other, sizeof(two->other), "%.255s/wt", two->f.base);
+	STEP(&two->f, LIBRARY);
+	STEP(&two->f, prepare);
+	STEP(&two->f, ". ../lib.sh; git branch older; append 'the third' \"$(find \"$V\" -path "
+		      "\"*/$X/events.json\")\"\n"
+		      "git commit -qam two");
+	fixture_mount(&two->f);
+	STEP(&two->f, ". ../lib.sh; until_ok test -d \"$D/" THIRD "\"; until_ok quiet; stands");
+	return true;
+}
+
+/* ---- its directory goes ---- */
+
+static void what_only_a_draft_had_is_kept_whatever_takes_its_directory(void)
+{
+	static const char *const removals[] = {
+		"rm -r \"$V/$X\"",
+		"rm \"$e\"; rm \"$m\"; rm -r \"$V/$X\"",
+		"git rm -rqf \"$V/$X\"; git reset -q",
+		"git checkout -qf --orphan bare; git rm -rqf \"$V/$X\"; git commit -qm bare; git "
+		"checkout -q older",
+		"mv \"$V/$X\" \"$V/.jpfs/local/\"",
+		"\"$J\" unproject \"$X\"",
+		"mv \"$V/$X\" ..; rm -r \"../$X\"",
+		"mkdir \"$V/.trash\"; mv \"$V/$X\" \"$V/.trash/\"; rm -r \"$V/.trash/$X\"",
+	};
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1");
+	for (size_t i = 0; i < COUNT_OF(removals); i++) {
+		char script[2048];
+
+		(void)snprintf(
+			script, sizeof(script),
+			". ../lib.sh; half 'only here %zu'; until_ok quiet; drafts 1\n"
+			"echo '{ \"half\": %zu' > \"$m\"; until_ok drafts 1; until_ok quiet\n"
+			"%s\n"
+			"kept 'only here %zu' || fail 'its events are nowhere'\n"
+			"kept '\"half\": %zu' || fail 'its metadata are nowhere'\n"
+			"stands; rm -rf \"$V/$X\"; git checkout -q -f older -- .jp; until_ok "
+			"drafts 1\n"
+			"has 'the third' \"$e\" && fail 'the draft is not back'; until_ok quiet\n",
+			i, i, removals[i], i, i);
+		STEP(&t.f, script);
+	}
+	STEP(&t.f,
+	     ". ../lib.sh; git checkout -q -f main; until_ok drafts 0; until_ok quiet; clean");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void a_draft_that_is_removed_as_soon_as_it_is_written_is_kept(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; python3 - \"$V/$X\" \"$S/jpfs/history\" \"$P\" <<'E'\n"
+	     "import json, os, pathlib, shutil, subprocess, sys, time\n"
+	     "path, history, project = sys.argv[1:]\n"
+	     "for i in range(15):\n"
+	     "    with open(path + '/events.json', 'w') as file:\n"
+	     "        file.write('[ half of idea %d' % i)\n"
+	     "    time.sleep(i % 5 * 0.002)\n"
+	     "    shutil.rmtree(path)\n"
+	     "    subprocess.run(['git', '-C', project, 'checkout', '-q', '--', '.'], check=True)\n"
+	     "for i in range(15):\n"
+	     "    deadline = time.time() + 60\n"
+	     "    while not any('[ half of idea %d' % i == p.read_text() for p in\n"
+	     "                  pathlib.Path(history).rglob('*events.json')):\n"
+	     "        assert time.time() < deadline, i\n"
+	     "        time.sleep(0.1)\n"
+	     "E\n"
+	     "until_ok quiet; until_ok drafts 0; stands; has 'the third' \"$e\"; clean");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+static void a_worktree_that_goes_leaves_what_only_its_drafts_had(void)
+{
+	static const char *const removals[] = {"git worktree remove --force \"$W\"",
+					       "rm -rf \"$W\""};
+
+	for (size_t i = 0; i < COUNT_OF(removals); i++) {
+		cleanup_two struct two t;
+
+		if (!begin(&t, ":"))
+			return;
+		STEP(&t.f, "git worktree add -q -b side \"$W\" main");
+		fixture_mount_at(&t.f, t.other, "");
+		STEP(&t.f,
+		     ". ../lib.sh; git -C \"$W\" switch -q older; until_ok drafts 1 \"$W\"\n"
+		     "half 'only there' \"$WE\"; until_ok quiet \"$W\"; drafts 1 \"$W\"\n"
+		     "echo '[half' > \"$WV/" SECOND "/events.json\"; until_ok drafts 2 \"$W\"");
+		STEP(&t.f, removals[i]);
+		fixture_wait_end(&t.f, t.other);
+		STEP(&t.f, ". ../lib.sh; [ ! -e \"$W\" ]; kept 'only there'; kept '[half'; stands; "
+			   "drafts 0\n"
+			   "clean; until_ok quiet");
+		fixture_umount(&t.f);
+		CHECK_INVARIANTS(&t.f);
+	}
+}
+
+/* ---- another daemon finds it ---- */
+
+static void a_draft_is_one_in_a_worktree_that_was_moved_and_for_no_other(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	STEP(&t.f, "git worktree add -q -b side \"$W\" main");
+	fixture_mount_at(&t.f, t.other, "");
+	STEP(&t.f,
+	     ". ../lib.sh; git -C \"$W\" switch -q older; until_ok drafts 1 \"$W\"; drafts 0\n"
+	     "half 'only there' \"$WE\"; until_ok quiet \"$W\"; cp \"$WE\" ../draft\n"
+	     "drafts 1 \"$W\"; has 'the third' \"$e\"; until_ok quiet");
+	fixture_umount_at(&t.f, t.other);
+	STEP(&t.f,
+	     "cmp ../draft \"$WV/$X/events.json\"; git worktree move \"$W\" ../wt2; mv ../wt2 "
+	     "../wt3\n"
+	     "git worktree repair ../wt3 2> ../said; mv ../wt3 \"$W\"; git worktree repair \"$W\"");
+	fixture_mount_at(&t.f, t.other, "");
+	STEP(&t.f,
+	     ". ../lib.sh; cmp ../draft \"$WE\"; until_ok drafts 1 \"$W\"; until_ok quiet \"$W\"\n"
+	     "cmp ../draft \"$WE\"; stands; has 'only there' \"$e\" && fail 'it came here'; :");
+	/* Another daemon in the first one's place, while that is there, is refused and changes nothing. */
+	STEP(&t.f, ". ../lib.sh; \"$J\" mount -f \"$W\" > ../said 2>&1 || :\n"
+		   "cmp ../draft \"$WE\"; drafts 1 \"$W\"");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	STEP(&t.f, "cmp ../draft \"$WV/$X/events.json\"");
+	CHECK_INVARIANTS(&t.f);
+}
+
+/* A copy of a worktree is another one: nobody knows what was equal there. */
+static void a_copy_of_a_draft_takes_nothing_from_the_store(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; half 'only here'; "
+		   "until_ok quiet\n"
+		   "echo '[half' > \"$V/" SECOND "/events.json\"; until_ok drafts 2");
+	fixture_umount(&t.f);
+	STEP(&t.f, "cp -a \"$P\" \"$W\"; \"$J\" allow \"$W\" > ../said 2>&1");
+	fixture_mount_at(&t.f, t.other, "");
+	STEP(&t.f, ". ../lib.sh; until_ok quiet \"$W\"; drafts 2 \"$W\"; has half \"$WV/" SECOND
+		   "/events.json\"\n"
+		   "has 'only here' \"$WE\"; stands");
+	fixture_umount_at(&t.f, t.other);
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; until_ok quiet; has 'only here' \"$e\"; has half \"$V/" SECOND
+		   "/events.json\"");
+	fixture_umount(&t.f);
+}
+
+/* ---- the daemon is killed ---- */
+
+static void a_draft_that_a_killed_daemon_left_is_still_one(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; half 'only here'; "
+		   "until_ok quiet\n"
+		   "echo '{ half' > \"$V/" SECOND
+		   "/metadata.json\"; until_ok drafts 2; cp \"$e\" ../draft");
+	for (int i = 0; i < 3; i++) {
+		fixture_kill(&t.f, t.f.project);
+		STEP(&t.f, ". ../lib.sh; cmp ../draft \"$e\"; stands");
+		/* The store goes on meanwhile, or not. */
+		if (i == 1)
+			STEP(&t.f, ". ../lib.sh; append 'the fourth' \"$DE\"");
+		fixture_mount(&t.f);
+		STEP(&t.f,
+		     ". ../lib.sh; cmp ../draft \"$e\"; until_ok drafts 2; until_ok quiet; drafts "
+		     "2\n"
+		     "cmp ../draft \"$e\"; has '{ half' \"$V/" SECOND "/metadata.json\"; stands");
+	}
+	STEP(&t.f, ". ../lib.sh; \"$J\" discard $X " SECOND
+		   "; drafts 0; kept 'only here'; kept '{ half'\n"
+		   "until_ok quiet; cmp \"$e\" \"$DE\"; has 'the fourth' \"$e\"");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+/* At some moment while git goes back and forth. */
+static void a_kill_while_git_switches_takes_nothing_from_the_store(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	for (int i = 0; i < 10; i++) {
+		struct timespec pause = {.tv_nsec = i * 3000000};
+
+		STEP(&t.f, "(timeout 60 git switch -q older || :; echo done > ../switched) > "
+			   "../said 2>&1 &");
+		(void)nanosleep(&pause, NULL);
+		fixture_kill(&t.f, t.f.project);
+		STEP(&t.f, ". ../lib.sh; until_ok test -e ../switched; rm -f ../switched "
+			   ".git/index.lock; stands");
+		fixture_mount(&t.f);
+		/* Whatever git has got to, the next switch goes through, and ends it. */
+		STEP(&t.f, ". ../lib.sh; until_ok quiet; stands; git checkout -q -f older; "
+			   "until_ok quiet; clean\n"
+			   "has 'the third' \"$e\" && fail shown; stands; until_ok drafts 1\n"
+			   "git checkout -q -f main; until_ok quiet; until_ok drafts 0; clean\n"
+			   "has 'the third' \"$e\"; stands");
+	}
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+/* ---- there is no room for it ---- */
+
+static bool is_root(void)
+{
+	if (geteuid() == 0)
+		return true;
+	printf("(only root can mount a small filesystem: skipped) ");
+	return false;
+}
+
+/* The worktree on a small filesystem, and git's own files elsewhere: they have room. */
+#define SMALL_WORKTREE                                                                             \
+	"mv .git ../git; echo 'filler*' >> ../git/info/exclude; mv README .jp ..; mount -t tmpfs " \
+	"-o size=2m,mode=755 jpfs-test "                                                           \
+	"\"$P\"; mv ../README ../.jp \"$P\"; cd \"$P\"; echo \"gitdir: ${P%/*}/git\" > .git"
+
+static void a_draft_that_has_no_room_in_the_worktree_is_shown_and_comes_there_later(void)
+{
+	cleanup_two struct two t;
+
+	if (!is_root() || !begin(&t, SMALL_WORKTREE))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; cd \"$P\"; fill .; git switch -q older || fail 'git got an error'\n"
+	     "has 'the third' \"$e\" && fail shown; stands; clean\n"
+	     "half 'only here'; has 'only here' \"$e\"; stands; sleep 1; stands\n"
+	     "has 'only here' \"$e\"; rm -f filler*; until_ok quiet; until_ok drafts 1\n"
+	     "has 'only here' \"$e\"; stands; \"$J\" umount .; has 'only here' \"$e\"");
+}
+
+static void a_draft_that_never_got_room_is_kept_when_the_daemon_ends(void)
+{
+	cleanup_two struct two t;
+
+	if (!is_root() || !begin(&t, SMALL_WORKTREE))
+		return;
+	/* It stays mounted for as long as something cannot be stored, unless somebody insists. */
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; until_ok quiet; cd "
+		   "\"$P\"; fill .\n"
+		   "half 'only here'; half 'only here either' \"$V/" SECOND
+		   "/events.json\"; sleep 1; stands\n"
+		   "\"$J\" umount . > ../said 2>&1 && fail 'it ended well'; has 'only here' "
+		   "\"$e\"; stands");
+	/* By hand: fixture_kill() would take the small filesystem along. */
+	STEP(&t.f,
+	     ". ../lib.sh; kill -9 $(status | sed -n 's/.*\"pid\": *\\([0-9]*\\).*/\\1/p')\n"
+	     "umount -l \"$V\"; stands; cd \"$P\"; rm -f filler*; \"$J\" mount .; until_ok quiet; "
+	     "stands\n"
+	     "for text in 'only here' 'only here either'; do\n"
+	     "  grep -rqF \"$text\" \"$V\" \"$S/jpfs/history\" \"$S/jpfs/trash\" || fail \"$text "
+	     "is "
+	     "nowhere\"\n"
+	     "done; \"$J\" umount .; stands");
+}
+
+static void a_full_store_tells_git_and_takes_no_turn_away(void)
+{
+	cleanup_two struct two t;
+
+	if (!is_root() || !begin(&t, "mkdir ../data; mount -t tmpfs -o size=2m jpfs-test ../data"))
+		return;
+	STEP(&t.f, ". ../lib.sh; fill ../data; git switch -q older > ../said 2>&1 || :; stands\n"
+		   "timeout 60 cat \"$V/" SECOND
+		   "/events.json\" > /dev/null; timeout 60 ls \"$V\" > /dev/null\n"
+		   "rm -f ../data/filler*; git checkout -q -f older; until_ok quiet; until_ok "
+		   "drafts 1; clean\n"
+		   "has 'the third' \"$e\" && fail shown; stands\n"
+		   "git switch -q main; until_ok drafts 0; until_ok quiet; clean; has 'the third' "
+		   "\"$e\"; stands");
+	STEP(&t.f, "\"$J\" umount ."); /* its log is not clean */
+}
+
+/* ---- in the archive ---- */
+
+static void an_archived_conversation_may_be_a_draft_too(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, "mkdir \"$V/.archive\"; mv \"$V/$X\" \"$V/.archive/\"; git add -A; git "
+		       "commit -qm archived"))
+		return;
+	STEP(&t.f, ". ../lib.sh; e=$V/.archive/$X/events.json; git switch -q older; clean; "
+		   "until_ok drafts 1\n"
+		   "has 'the third' \"$e\" && fail shown; stands; half 'only here' \"$e\"; "
+		   "until_ok quiet\n"
+		   "drafts 1; stands; cp \"$e\" ../draft");
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			fixture_kill(&t.f, t.f.project);
+		else
+			fixture_umount(&t.f);
+		fixture_mount(&t.f);
+		STEP(&t.f, ". ../lib.sh; until_ok quiet; drafts 1; cmp ../draft "
+			   "\"$V/.archive/$X/events.json\"; "
+			   "stands");
+	}
+	/* Brought back, it is the same draft; archived again, and gone with its directory. */
+	STEP(&t.f, ". ../lib.sh; mv \"$V/.archive/$X\" \"$V/\"; cmp ../draft \"$e\"; drafts 1; "
+		   "until_ok quiet; "
+		   "stands\n"
+		   "cmp ../draft \"$e\"; mv \"$V/$X\" \"$V/.archive/\"; until_ok quiet; drafts 1\n"
+		   "cmp ../draft \"$V/.archive/$X/events.json\"; rm -r \"$V/.archive/$X\"; kept "
+		   "'only here'; stands\n"
+		   "git checkout -q -f main; until_ok quiet; clean; drafts 0\n"
+		   "has 'the third' \"$V/.archive/$X/events.json\"");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		TEST(what_only_a_draft_had_is_kept_whatever_takes_its_directory),
+		TEST(a_draft_that_is_removed_as_soon_as_it_is_written_is_kept),
+		TEST(a_worktree_that_goes_leaves_what_only_its_drafts_had),
+		TEST(a_draft_is_one_in_a_worktree_that_was_moved_and_for_no_other),
+		TEST(a_copy_of_a_draft_takes_nothing_from_the_store),
+		TEST(a_draft_that_a_killed_daemon_left_is_still_one),
+		TEST(a_kill_while_git_switches_takes_nothing_from_the_store),
+		TEST(a_draft_that_has_no_room_in_the_worktree_is_shown_and_comes_there_later),
+		TEST(a_draft_that_never_got_room_is_kept_when_the_daemon_ends),
+		TEST(a_full_store_tells_git_and_takes_no_turn_away),
+		TEST(an_archived_conversation_may_be_a_draft_too),
+		CU_TEST_INFO_NULL,
+	};
+
+	return fixture_run_suite("draft trouble", tests);
+}
