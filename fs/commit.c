@@ -28,6 +28,8 @@
 
 /* A conversation that is being made is given this long to become complete. */
 #define INCOMPLETE_MS 500
+/* And what was removed from it, to become part of its durable copy if all of it goes. */
+#define REMOVED_MS 4000
 
 /* What one attempt works on, taken under the lock. */
 struct attempt {
@@ -326,7 +328,8 @@ static int keep_aside(struct jpfs_entry *entry, const struct attempt *attempt)
 	if (entry->managed != JP_UNMANAGED && !is_in_durable(entry, attempt))
 		r = jp_keep_move(conversation->view->silo->history_fd, conversation->id,
 				 conversation->view->staging.fd, entry->staged_name, entry->path);
-	else if (((attempt->is_shown && attempt->is_local) || entry->is_replaced) &&
+	else if (((attempt->is_shown && attempt->is_local) || entry->is_replaced ||
+		  !attempt->is_durable) &&
 		 !jp_name_is_temporary(entry->path))
 		r = jp_keep_move(conversation->view->silo->trash_fd, conversation->id,
 				 conversation->view->staging.fd, entry->staged_name, entry->path);
@@ -445,6 +448,9 @@ static int commit_without_durable(struct jpfs_entry *entry, const struct attempt
 		return r;
 	if (for_fsync)
 		return sync_in_staging(entry);
+	if (!attempt->is_shown && attempt->managed == JP_UNMANAGED && !force &&
+	    attempt->age_ms < REMOVED_MS)
+		return -EAGAIN;
 	if (!attempt->is_shown)
 		return keep_aside(entry, attempt);
 	if (attempt->is_local)

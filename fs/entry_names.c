@@ -125,10 +125,10 @@ static int save_what_is_staged(struct jpfs_conversation *conversation)
 		return 0;
 	for (entry = conversation->dirty; entry != NULL; entry = next) {
 		next = entry->next_dirty;
-		if (entry->managed == JP_UNMANAGED || !entry->is_linked)
+		if (!entry->is_linked)
 			continue;
 		end_if_closed(entry);
-		is_staged = true;
+		is_staged = is_staged || entry->managed != JP_UNMANAGED;
 	}
 	r = is_staged ? jpfs_import(conversation) : 0;
 	/* It is not complete, or none that jp would accept; or somebody was quicker. */
