@@ -397,6 +397,11 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 			  (1U << entry->managed)) != 0;
 	ret->went_back = entry->managed != JP_UNMANAGED &&
 			 (conversation->went_back & (1U << entry->managed)) != 0;
+	if (entry->managed == JP_BASE_CONFIG &&
+	    jpfs_is_beside_draft_locked(conversation, JP_BASE_CONFIG)) {
+		ret->was_draft = true;
+		ret->went_back = (conversation->went_back & (1U << JP_EVENTS)) != 0;
+	}
 	ret->age_ms = jpfs_now_ms() - entry->ended_ms;
 	if (conversation->was_durable) /* still whole? */
 		jp_ignore(jpfs_durable_stat_locked(conversation, JP_EVENTS, &st));

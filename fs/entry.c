@@ -57,7 +57,8 @@ static int locate_managed(struct jpfs_conversation *conversation, enum jp_manage
 
 	if ((conversation->hidden & bit) != 0)
 		return -ENOENT;
-	if ((conversation->drafts & bit) == 0) {
+	if ((conversation->drafts & bit) == 0 &&
+	    !jpfs_is_beside_draft_locked(conversation, which)) {
 		r = jpfs_durable_stat_locked(conversation, which, &ret->st);
 		if (r != -ENOENT) {
 			ret->home = JPFS_DURABLE;

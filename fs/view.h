@@ -180,6 +180,7 @@ struct jpfs_conversation {
 	unsigned renamed_away;   /* bits: of the hidden ones, those that left by rename */
 	unsigned went_back;      /* bits: drafts that git made, or that nobody saw being made; kept
 				    while another version of the same is written */
+	unsigned beside; /* bits: shown as the workspace has them, beside a draft; draft.c */
 	unsigned removed_drafts; /* bits: drafts, until it is decided what takes their place */
 	unsigned durable_files;  /* bits: the durable copy has, or last had, these */
 	atomic_uint failures;    /* of the work on it, in a row; protected by work->lock */
@@ -538,8 +539,18 @@ static inline void jpfs_draft_ended_locked(struct jpfs_conversation *conversatio
 	conversation->drafts &= ~(1U << which);
 	conversation->removed_drafts &= ~(1U << which);
 	conversation->went_back &= ~(1U << which);
+	conversation->beside &= ~(1U << which);
 }
 
+/*
+ * Whether a file of the stream is shown as the workspace has it because the other one is a draft, and
+ * somebody else has changed it since: a stream is always taken from one side.
+ */
+bool jpfs_is_beside_draft_locked(const struct jpfs_conversation *conversation,
+				 enum jp_managed which);
+/* Somebody has put another durable version in the place of the one that is known: whether the known
+ * one stays, because it is shown beside a draft. */
+bool jpfs_draft_holds_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 /* Find out whether drafts have ended because one of both sides was changed. 0 or -errno. */
 must_check int jpfs_draft_look(struct jpfs_conversation *conversation);
 /* Make all drafts of a conversation durable: -EBADMSG one is not what jp accepts, -ENOENT there is

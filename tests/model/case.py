@@ -61,6 +61,7 @@ class Case:
         self.left = {}  # (digits, name): versions that killed daemons have left, until they are recovered
         self.last_writer = {}  # digits: tree, or None for the store
         self.unsettled = set()  # trees whose view of something has to be looked at anew
+        self.adopted = {}  # (digits, name): the durable bytes of the last look
         self.step = 0
         self.durable = set()  # digits that were ever durable
         self.removed_by_jp = set()  # digits
@@ -177,6 +178,7 @@ class Case:
                 self.sides[self.coming[digits, name][1]].made_anew.discard((digits, name))
                 del self.coming[digits, name]
             self.ledger.enter(digits, name, data, "durable after step %d" % self.step)
+            self.keep_beside_drafts(digits, name, data)
             for side in self.sides.values():
                 if side.own.get((digits, name)) == data:
                     del side.own[digits, name]
@@ -186,6 +188,17 @@ class Case:
                 self.expected[digits, name] = [data]
             else:
                 del candidates[:candidates.index(data)]
+
+    def keep_beside_drafts(self, digits, name, data):
+        """A stream is taken from one side: beside a draft its other file stays as it was shown."""
+        old, self.adopted[digits, name] = self.adopted.get((digits, name)), data
+        if name == METADATA or old in (None, data):
+            return
+        for tree in self.mounted():
+            side, other = self.sides[tree], (digits, BASE if name == EVENTS else EVENTS)
+            if (digits in side.places and other in side.own and other not in self.coming and
+                    (digits, name) not in side.own and (digits, name) not in side.hidden):
+                side.own[digits, name] = old
 
     def check_store(self):
         poll(self.observe, "the store is wrong")
@@ -580,6 +593,9 @@ class Case:
         self.flush_all()
         if not self.is_strict:
             self.remove_doubles(tree)
+        for other in self.mounted():  # what goes on from a draft is stored when that is decided
+            other.wait_quiet(is_whole=not self.sides[other].incomplete)
+        self.check_store()
         before = dict(self.look())
         found, files = self.files_of(tree)
         for _ in range(2):

@@ -218,6 +218,7 @@ def write_the_same(case, random):
     def moved():
         after = os.stat(path).st_mtime_ns
         return "" if after in (before, durable) else "it was %d and is %d" % (before, after)
+    tree.wait_quiet(is_whole=False)
     poll(moved, "writing the same bytes changed the time of %s/%s" % (digits, name), 5)
 
 
@@ -358,6 +359,7 @@ def show_a_conversation(case, random):
     for name, data in files.items():
         put(tree.path((False, directory), name), data)
     case.sides[tree].places[digits] = (False, directory)
+    tree.wait_quiet(is_whole=False)  # what is on its way may come after what another worktree writes now
     case.settle(tree, [digits])
 
 
