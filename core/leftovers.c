@@ -234,6 +234,11 @@ static int recover_file(struct recovery *recovery, const struct leftover *item)
 	if (parent >= 0)
 		durable = jp_open_regular(parent, name, O_RDONLY);
 	r = durable >= 0 ? compare(managed, fd, durable, &facts) : 0;
+	if (r == 0 && facts.is_managed && staged->state == JP_STAGED_RESTORED) {
+		r = jp_history_contains(recovery->silo->history_fd, staged->id, staged->path, fd,
+					INT64_MAX);
+		facts.is_in_history = r == 1;
+	}
 	if (r < 0)
 		return r;
 	if (is_trouble(parent) || (parent >= 0 && is_trouble(durable)))

@@ -254,9 +254,11 @@ struct jpfs_view {
 	/* protected by table */
 	void *conversations; /* tree by ID; each has a reference */
 	size_t conversation_count;
-	void *locals;    /* tree by ID: what was looked at in .jpfs/local; references */
-	void *outsiders; /* tree by parent and name; no references */
-	void *kept;      /* tree by ID and entry: fs/kept.c; no references */
+	void *locals;      /* tree by ID: what was looked at in .jpfs/local; references */
+	uint64_t *seconds; /* IDs that had a second directory when the workspace was read */
+	size_t second_count;
+	void *outsiders;                       /* tree by parent and name; no references */
+	void *kept;                            /* tree by ID and entry: fs/kept.c; no references */
 	struct jpfs_kept *held[JPFS_HELD_MAX]; /* those that are held open; no references */
 	unsigned held_next;
 	struct jpfs_failure failure; /* the last one; when[0] is NUL if there was none */
@@ -370,6 +372,23 @@ must_check int jpfs_rename_durable_locked(struct jpfs_conversation *conversation
 /* Whether jp would mistake an entry of this name for one of the view's conversations. */
 bool jpfs_name_is_reserved(struct jpfs_view *view, const char *name);
 bool jpfs_is_partition(const struct jpfs_object *object);
+
+/* ---- second.c: second directories of an ID; `_held`: names is held ---- */
+
+must_check int jpfs_second_note(struct jpfs_view *view, uint64_t id);
+void jpfs_seconds_forget(struct jpfs_view *view);
+/* Whether a name is a second directory's whose first one has gone. */
+bool jpfs_second_is_waiting(struct jpfs_view *view, const char *name);
+/* Make a directory of the workspace a conversation of the view, if none has its ID: a new reference,
+ * or -ENOENT. */
+must_check int jpfs_second_take_in_held(struct jpfs_view *view, const struct jpfs_object *partition,
+					const char *name, struct jpfs_conversation **ret);
+void jpfs_second_take_in(struct jpfs_view *view, const struct jpfs_object *partition,
+			 const char *name);
+/* To the silo's trash: a path in the workspace that is in the way. */
+must_check int jpfs_second_put_aside(struct jpfs_view *view, uint64_t id, const char *path);
+/* All that are not shown; of the archive, all that are there. */
+must_check int jpfs_seconds_sweep_held(struct jpfs_view *view, bool only_archived);
 
 /* ---- local.c: what this worktree does not have ---- */
 

@@ -318,6 +318,8 @@ def remove_a_conversation(case, random):
         return
     if os.path.lexists(tree.path(place)):
         raise Failure("%s: %s is still there" % (tree.name, place[1]))
+    for key, data in drafts.items():
+        side.gone.setdefault(key, []).append(data)
     notes = {name: data for (other, name), data in side.notes.items()
              if other == digits and case.is_alone(tree, digits, name)}
     side.leave(digits)
