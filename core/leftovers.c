@@ -328,9 +328,14 @@ static int fill_copy(struct recovery *recovery, const struct leftovers *all, uin
 static int make_conversation(struct recovery *recovery, const struct leftovers *all, uint64_t id)
 {
 	char copy_name[NAME_MAX + 1], name[32], place[JP_CONVERSATION_PATH_BYTES];
-	cleanup_close int copy = -EBADF;
+	cleanup_close int copy = -EBADF, lock = -EBADF;
 	bool is_archived;
-	int r = jp_dir_index_find(recovery->index, id, place, &is_archived);
+	int r;
+
+	lock = jp_dir_index_lock(recovery->silo->conversations_fd);
+	if (lock < 0)
+		return lock;
+	r = jp_dir_index_find(recovery->index, id, place, &is_archived);
 
 	if (r != -ENOENT || last_closed(all, id, JP_EVENTS) == NULL ||
 	    last_closed(all, id, JP_METADATA) == NULL)

@@ -405,10 +405,13 @@ int jpfs_rename_durable_locked(struct jpfs_conversation *conversation, const cha
 			       bool is_archived)
 {
 	struct jpfs_view *view = conversation->view;
-	cleanup_close int archive = -EBADF;
+	cleanup_close int archive = -EBADF, lock = -EBADF;
 	char path[JP_CONVERSATION_PATH_BYTES], target[JPFS_PATH_BYTES];
 	int r;
 
+	lock = jp_dir_index_lock(view->silo->conversations_fd);
+	if (lock < 0)
+		return lock;
 	r = jp_dir_index_find(view->durable_index, conversation->id, path, NULL);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;

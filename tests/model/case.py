@@ -165,8 +165,9 @@ class Case:
 
     def left_behind(self, digits, name):
         """A base configuration that was part of a draft becomes durable when its stream is none any more."""
-        return [side.own[digits, name] for side in self.sides.values()
-                if name == BASE and (digits, name) in side.own and is_valid(name, side.own[digits, name])]
+        return [data for side in self.sides.values() if name == BASE
+                for data in side.beside.get((digits, name), set()) | {side.own.get((digits, name), b"")}
+                if is_valid(name, data)]
 
     def adopt(self):
         """What the store has is seen, and what was before it can't come back."""
@@ -392,6 +393,14 @@ class Case:
         if tree is not None and not tree.is_mounted:
             self.sides[tree].is_untouched = False
 
+    def release_what_is_beside(self, side, digits, name):
+        """When a draft ends, the other file of its stream is the durable one again, or is taken along."""
+        other = (digits, BASE if name == EVENTS else EVENTS)
+        if name != METADATA and other in side.own and digits in self.durable and other not in self.coming:
+            side.beside.setdefault(other, set()).add(side.own.pop(other))
+            self.expected[other] = [self.ledger.durable.get(other)] + [
+                data for data in side.beside[other] if is_valid(other[1], data)]
+
     def write_is_coming(self, tree, digits, name, data):
         """A version was written through a mount and closed."""
         side = self.sides[tree]
@@ -399,10 +408,11 @@ class Case:
         stored = self.ledger.durable.get(key)
         side.hidden.discard(key)
         side.own[key] = data
+        self.release_what_is_beside(side, digits, name)
         is_undecided = key in side.made_anew and key in self.coming
         self.coming.pop(key, None)
         if (self.features["git_drafts"] and (key in side.went_back or is_undecided) and stored is not None and is_valid(name, data) and
-                (is_earlier(name, data, stored) or data in self.ledger.history(digits, name))):
+                (is_earlier(name, data, stored) or self.went_before(digits, name, data))):
             self.expected[key] = [stored, data]  # what goes on from a draft of git's and is earlier still is one
             return
         if name == BASE and (digits, EVENTS) in side.own and stored is not None:

@@ -841,6 +841,10 @@ def commit_a_draft(case, random):
     case.change(tree, digits)
     drafts = {key: data for key, data in side.own.items() if key[0] == digits}
     is_good = all(is_valid(key[1], data) for key, data in drafts.items())
+    for name in (BASE, EVENTS):  # what is shown beside the draft goes with it
+        shown = read(tree.path(side.places[digits], name))
+        if shown is not None and (digits, name) not in drafts and shown != case.ledger.durable.get((digits, name)):
+            case.expected[digits, name] = [case.ledger.durable.get((digits, name)), shown]
     done = case.world.jpfs("commit", "-C", tree.root, digits)
     case.world.note("jpfs commit %s in %s: %d %s" % (digits, tree.name, done.returncode, done.stdout.strip()))
     if is_good != (done.returncode == 0):
