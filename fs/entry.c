@@ -240,6 +240,16 @@ void jpfs_entry_orphan_locked(struct jpfs_entry *entry)
 	entry->shown_ino = synthetic_ino(entry);
 }
 
+/* Only its time is another: whoever has it open has the file that is there. */
+static bool take_touched(struct jpfs_entry *entry, const struct stat *st)
+{
+	if (entry->home != JPFS_DURABLE || entry->version.ino != st->st_ino ||
+	    entry->version.size != st->st_size)
+		return false;
+	entry->version = jpfs_version_of(st);
+	return true;
+}
+
 /* Whether an entry in memory still tells the truth about its path. */
 static bool is_current(struct jpfs_entry *entry, const struct location *location)
 {
@@ -306,6 +316,8 @@ int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char 
 		return 0;
 	}
 	r = locate(conversation, path, managed, &location);
+	if (entry != NULL && r == 0 && location.home == JPFS_DURABLE)
+		(void)take_touched(entry, &location.st);
 	if (entry != NULL && r == 0 && !is_current(entry, &location) &&
 	    !jpfs_entry_may_be_open_locked(entry) &&
 	    ((location.st.st_mode ^ entry->type) & S_IFMT) == 0)
@@ -391,7 +403,8 @@ static int stat_place(struct jpfs_entry *entry, struct stat *ret)
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
 	return S_ISREG(entry->type) && entry->home == JPFS_DURABLE &&
-			       !jpfs_version_matches(&entry->version, ret)
+			       !jpfs_version_matches(&entry->version, ret) &&
+			       !take_touched(entry, ret)
 		       ? -ESTALE
 		       : 0;
 }
@@ -472,7 +485,8 @@ static int open_place(struct jpfs_entry *entry)
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
 	if (entry->home == JPFS_DURABLE &&
-	    (fstat(fd, &st) < 0 || !jpfs_version_matches(&entry->version, &st)))
+	    (fstat(fd, &st) < 0 ||
+	     (!jpfs_version_matches(&entry->version, &st) && !take_touched(entry, &st))))
 		return -ESTALE;
 	return TAKE_FD(fd);
 }
@@ -510,7 +524,7 @@ void jpfs_entry_replaced_locked(struct jpfs_conversation *conversation, const ch
 	struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, path);
 
 	if (entry == NULL || entry->home != JPFS_DURABLE || !jpfs_entry_may_be_open_locked(entry) ||
-	    jpfs_version_matches(&entry->version, by))
+	    jpfs_version_matches(&entry->version, by) || take_touched(entry, by))
 		return;
 	jpfs_entry_orphan_locked(entry);
 	entry->is_replaced = true;

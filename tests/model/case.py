@@ -257,8 +257,9 @@ class Case:
         elif shown != self.ledger.durable.get(key):
             def differs():
                 shown, stored = read(tree.path(place, name)), self.look().get(key)
-                if shown in side.beside.get(key, ()) and digits in tree.drafts():
-                    return ""
+                if name != METADATA and shown is not None and digits in tree.drafts() and (
+                        shown in side.beside.get(key, ()) or self.went_before(digits, name, shown)):
+                    return ""  # beside a draft of its stream
                 return "" if shown == stored else "shown:\n%s\ndurable:\n%s" % (text(shown), text(stored))
             poll(differs, "%s shows %s/%s otherwise than it is durable" % (tree.name, digits, name))
 
@@ -407,15 +408,18 @@ class Case:
         key = (digits, name)
         stored = self.ledger.durable.get(key)
         side.hidden.discard(key)
+        has_draft_beside = name == BASE and (digits, EVENTS) in side.own
+        was_own = key in side.own
         side.own[key] = data
-        self.release_what_is_beside(side, digits, name)
+        if was_own or name == EVENTS:
+            self.release_what_is_beside(side, digits, name)
         is_undecided = key in side.made_anew and key in self.coming
         self.coming.pop(key, None)
         if (self.features["git_drafts"] and (key in side.went_back or is_undecided) and stored is not None and is_valid(name, data) and
                 (is_earlier(name, data, stored) or self.went_before(digits, name, data))):
             self.expected[key] = [stored, data]  # what goes on from a draft of git's and is earlier still is one
             return
-        if name == BASE and (digits, EVENTS) in side.own and stored is not None:
+        if has_draft_beside and stored is not None:
             # Of one unit with a draft, perhaps.
             self.expected[key] = [stored, data] if is_valid(name, data) else [stored]
             return
