@@ -272,6 +272,7 @@ class Case:
         side = self.sides[tree]
         found, hidden = {}, set()
         was_draft = dict(side.own)
+        tree.wait_quiet(is_whole=False)  # what is not decided yet may look like a draft
         def unsettled():
             found.clear()
             hidden.clear()
