@@ -46,6 +46,9 @@ bool jpfs_draft_holds_locked(struct jpfs_conversation *conversation, enum jp_man
 	     (st.st_size != conversation->known[which].size ||
 	      jp_mtime_ns(&st) != conversation->known[which].mtime_ns)))
 		return false;
+	/* Until now it was the durable version, and the workspace is no place to be kept in. */
+	if (jpfs_keep_loser_locked(conversation, which) < 0)
+		return false;
 	conversation->beside |= bit;
 	return true;
 }

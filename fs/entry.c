@@ -240,11 +240,28 @@ void jpfs_entry_orphan_locked(struct jpfs_entry *entry)
 	entry->shown_ino = synthetic_ino(entry);
 }
 
-/* Only its time is another: whoever has it open has the file that is there. */
+/*
+ * Only the durable file's time is another: whoever has it open has the file that is there. A number
+ * can be given again to another file of the same size, so it is the bytes that tell, as the workspace
+ * has them.
+ */
 static bool take_touched(struct jpfs_entry *entry, const struct stat *st)
 {
-	if (entry->home != JPFS_DURABLE || entry->version.ino != st->st_ino ||
-	    entry->version.size != st->st_size)
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_close int durable = -EBADF, workspace = -EBADF;
+	struct stat projected;
+
+	if (entry->home != JPFS_DURABLE || entry->managed == JP_UNMANAGED ||
+	    entry->version.ino != st->st_ino || entry->version.size != st->st_size ||
+	    entry->version.mtime_ns == jp_mtime_ns(st))
+		return false;
+	workspace = jpfs_open_side_locked(conversation, false, entry->path);
+	if (workspace < 0 || fstat(workspace, &projected) < 0 ||
+	    projected.st_size != entry->version.size ||
+	    jp_mtime_ns(&projected) != entry->version.mtime_ns)
+		return false;
+	durable = jpfs_open_side_locked(conversation, true, entry->path);
+	if (durable < 0 || jp_same_content(durable, workspace) != 1)
 		return false;
 	entry->version = jpfs_version_of(st);
 	return true;

@@ -258,7 +258,8 @@ class Case:
             def differs():
                 shown, stored = read(tree.path(place, name)), self.look().get(key)
                 if name != METADATA and shown is not None and digits in tree.drafts() and (
-                        shown in side.beside.get(key, ()) or self.went_before(digits, name, shown)):
+                        shown in side.beside.get(key, ()) or self.went_before(digits, name, shown) or
+                        (stored is not None and is_earlier(name, shown, stored))):
                     return ""  # beside a draft of its stream
                 return "" if shown == stored else "shown:\n%s\ndurable:\n%s" % (text(shown), text(stored))
             poll(differs, "%s shows %s/%s otherwise than it is durable" % (tree.name, digits, name))

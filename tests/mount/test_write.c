@@ -398,10 +398,16 @@ static void a_file_that_is_touched_in_the_store_is_written_to_like_any_other(voi
 		return;
 	fixture_mount(&f);
 	STEP(&f, "until_ok test -e \"$D/" THIRD "\"; python3 - <<'E'\n"
-		 "import os\n"
+		 "import json, os, time\n"
 		 "path = '/' + os.environ['X'] + '/metadata.json'\n"
 		 "view, store = os.environ['V'] + path, os.environ['D'] + path\n"
-		 "for i in range(300):\n"
+		 "status = os.environ['V'] + '/.jpfs/status.json'\n"
+		 "def is_pending():\n"
+		 "    pending = json.load(open(status))['pending']\n"
+		 "    return pending['commits'] + pending['projections'] > 0\n"
+		 "for i in range(60):\n"
+		 "    while is_pending():\n"
+		 "        time.sleep(0.005)\n"
 		 "    with open(view, 'r+b') as file:\n"
 		 "        os.utime(store, (1700000000 + i, 1700000000 + i))\n"
 		 "        os.stat(view)\n"
