@@ -14,10 +14,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 
 /* Longer than any filesystem's clock tick that we know of (10 ms at HZ=100). */
 #define TICK_NS 20000000
+/* Readings of a directory that is changed all the while. */
+#define READINGS_MAX 10
 
 struct directory_times {
 	struct timespec mtime, ctime;
@@ -131,6 +134,16 @@ int jp_dir_index_read(int fd, struct jp_index_entry **ret_entries, size_t *ret_c
 	return 0;
 }
 
+int jp_dir_index_lock(int fd)
+{
+	int own = jp_open_beneath(fd, ".", O_RDONLY | O_DIRECTORY, 0);
+
+	/* Where there are no locks, whoever comes second is not kept from it. */
+	while (own >= 0 && flock(own, LOCK_EX) < 0 && errno == EINTR)
+		;
+	return own;
+}
+
 int jp_dir_index_new(int fd, struct jp_dir_index **ret_index)
 {
 	struct jp_dir_index *index = calloc(1, sizeof(*index));
@@ -179,6 +192,14 @@ static bool is_racy(const struct directory_times *times, const struct timespec *
 	return times->ino != 0 && age < TICK_NS;
 }
 
+static int read_both_times(const struct jp_dir_index *index, struct directory_times *live,
+			   struct directory_times *archive)
+{
+	int r = read_times(index->fd, ".", live);
+
+	return r < 0 ? r : read_times(index->fd, JP_ARCHIVE_NAME, archive);
+}
+
 static int refresh_locked(struct jp_dir_index *index)
 {
 	struct directory_times live, archive;
@@ -188,15 +209,27 @@ static int refresh_locked(struct jp_dir_index *index)
 	int r;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	r = read_times(index->fd, ".", &live);
-	if (r == 0)
-		r = read_times(index->fd, JP_ARCHIVE_NAME, &archive);
+	r = read_both_times(index, &live, &archive);
 	if (r < 0)
 		return r;
 	if (index->is_fresh && are_same_times(&live, &index->live) &&
 	    are_same_times(&archive, &index->archive))
 		return 0;
 	r = jp_dir_index_read(index->fd, &entries, &count);
+	/* What was renamed while it was read may have been met nowhere, or twice. */
+	for (int tries = 0; r == 0 && tries < READINGS_MAX; tries++) {
+		struct directory_times live_before = live, archive_before = archive;
+
+		r = read_both_times(index, &live, &archive);
+		if (r == 0 && are_same_times(&live, &live_before) &&
+		    are_same_times(&archive, &archive_before))
+			break;
+		jp_index_entries_free(entries, count);
+		entries = NULL;
+		count = 0;
+		if (r == 0)
+			r = jp_dir_index_read(index->fd, &entries, &count);
+	}
 	if (r < 0)
 		return r;
 	jp_index_entries_free(index->entries, index->count);

@@ -49,6 +49,13 @@ void jp_dir_index_expire(struct jp_dir_index *index);
 must_check int jp_dir_index_count(struct jp_dir_index *index, size_t *ret_live,
 				  size_t *ret_archived);
 
+/*
+ * Whoever gives a conversation a directory in a conversations/, or moves it, holds this from its
+ * look for another one of that ID until then: two daemons with different names for it would both find
+ * a free name. jp knows nothing of it. Returns a descriptor that is closed to let go, or -errno.
+ */
+must_check int jp_dir_index_lock(int fd);
+
 /* All of it as it is now; free with jp_index_entries_free(). */
 must_check int jp_dir_index_copy(struct jp_dir_index *index, struct jp_index_entry **ret_entries,
 				 size_t *ret_count);

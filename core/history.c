@@ -4,6 +4,8 @@
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "core/kept.h"
+#include "core/managed.h"
+#include "core/version.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -94,13 +96,10 @@ static bool is_named_as(const char *name, const char *as, int64_t before_ns)
 	       strcmp(file, as) == 0;
 }
 
-int jp_history_has(int keep_fd, uint64_t id, const char *as, int fd)
+/* Find a version that is the same, or that contains this one. */
+static int find(int keep_fd, uint64_t id, const char *as, int fd, int64_t before_ns, bool is_whole)
 {
-	return jp_history_had(keep_fd, id, as, fd, INT64_MAX);
-}
-
-int jp_history_had(int keep_fd, uint64_t id, const char *as, int fd, int64_t before_ns)
-{
+	enum jp_managed managed = jp_managed_from_name(as);
 	cleanup_closedir DIR *dir = NULL;
 	struct stat wanted, st;
 	char place[32];
@@ -128,13 +127,25 @@ int jp_history_had(int keep_fd, uint64_t id, const char *as, int fd, int64_t bef
 			return -errno;
 		if (!is_named_as(entry->d_name, as, before_ns) ||
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    st.st_size != wanted.st_size)
+		    (is_whole && st.st_size != wanted.st_size))
 			continue;
 		kept = jp_open_regular(dirfd(dir), entry->d_name, O_RDONLY);
 		if (kept < 0 && !jp_is_absent(kept))
 			return kept;
-		r = kept < 0 ? 0 : jp_same_content(kept, fd);
+		r = kept < 0   ? 0
+		    : is_whole ? jp_same_content(kept, fd)
+			       : jp_version_is_contained(managed, fd, kept);
 		if (r != 0)
 			return r;
 	}
+}
+
+int jp_history_has(int keep_fd, uint64_t id, const char *as, int fd)
+{
+	return find(keep_fd, id, as, fd, INT64_MAX, true);
+}
+
+int jp_history_contains(int keep_fd, uint64_t id, const char *as, int fd, int64_t before_ns)
+{
+	return find(keep_fd, id, as, fd, before_ns, false);
 }

@@ -32,8 +32,14 @@ must_check int jp_keep_move(int keep_fd, uint64_t id, int from_dirfd, const char
  */
 must_check int jp_history_has(int keep_fd, uint64_t id, const char *as, int fd);
 
-/* The same of what was there before a time. */
-must_check int jp_history_had(int keep_fd, uint64_t id, const char *as, int fd, int64_t before_ns);
+/*
+ * Whether a version of a managed file is kept there, or one that contains it: what was contained in
+ * its successor was not kept, and came before whatever replaced that. `before_ns`: kept before that
+ * time, or INT64_MAX.
+ * Returns: 1, 0, -errno.
+ */
+must_check int jp_history_contains(int keep_fd, uint64_t id, const char *as, int fd,
+				   int64_t before_ns);
 
 /* Put a copy of a file or directory there, and leave the original where it is. */
 must_check int jp_keep_copy(int keep_fd, uint64_t id, int from_dirfd, const char *from_name,

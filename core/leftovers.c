@@ -233,6 +233,11 @@ static int recover_file(struct recovery *recovery, const struct leftover *item)
 	if (parent >= 0)
 		durable = jp_open_regular(parent, name, O_RDONLY);
 	r = durable >= 0 ? compare(managed, fd, durable, &facts) : 0;
+	if (r == 0 && facts.is_managed && staged->state == JP_STAGED_RESTORED) {
+		r = jp_history_contains(recovery->silo->history_fd, staged->id, staged->path, fd,
+					INT64_MAX);
+		facts.is_in_history = r == 1;
+	}
 	if (r < 0)
 		return r;
 	if (is_trouble(parent) || (parent >= 0 && is_trouble(durable)))
@@ -322,9 +327,14 @@ static int fill_copy(struct recovery *recovery, const struct leftovers *all, uin
 static int make_conversation(struct recovery *recovery, const struct leftovers *all, uint64_t id)
 {
 	char copy_name[NAME_MAX + 1], name[32], place[JP_CONVERSATION_PATH_BYTES];
-	cleanup_close int copy = -EBADF;
+	cleanup_close int copy = -EBADF, lock = -EBADF;
 	bool is_archived;
-	int r = jp_dir_index_find(recovery->index, id, place, &is_archived);
+	int r;
+
+	lock = jp_dir_index_lock(recovery->silo->conversations_fd);
+	if (lock < 0)
+		return lock;
+	r = jp_dir_index_find(recovery->index, id, place, &is_archived);
 
 	if (r != -ENOENT || last_closed(all, id, JP_EVENTS) == NULL ||
 	    last_closed(all, id, JP_METADATA) == NULL)

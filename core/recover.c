@@ -22,6 +22,8 @@ static enum jp_recovery decide_managed(const struct jp_recover_facts *facts)
 	/* What git put there, or who wrote on in a draft, takes nothing away from the store. */
 	if (facts->is_contained && (facts->state == JP_STAGED_RESTORED || !facts->is_newer))
 		return JP_RECOVER_DROP;
+	if (facts->is_in_history && facts->state == JP_STAGED_RESTORED)
+		return JP_RECOVER_DROP;
 	return facts->is_newer ? JP_RECOVER_TAKE : JP_RECOVER_KEEP;
 }
 

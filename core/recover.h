@@ -25,6 +25,7 @@ struct jp_recover_facts {
 	bool is_durable_valid; /* managed */
 	bool is_contained;     /* managed: in the durable one */
 	bool contains;         /* managed: the durable one */
+	bool is_in_history;    /* managed: or in a version that was replaced */
 	bool is_newer;         /* its time of modification is later */
 };
 

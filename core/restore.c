@@ -103,7 +103,7 @@ static int is_acceptable(int dirfd, const char *name)
 
 int jp_restore_conversation(const struct jp_silo *silo, const struct jp_kept *kept, char *ret_name)
 {
-	cleanup_close int place = -EBADF, to = -EBADF;
+	cleanup_close int place = -EBADF, to = -EBADF, lock = -EBADF;
 	char path[JP_CONVERSATION_PATH_BYTES];
 	const char *name;
 	bool is_archived;
@@ -111,6 +111,9 @@ int jp_restore_conversation(const struct jp_silo *silo, const struct jp_kept *ke
 
 	if (!jp_kept_is_conversation(kept, &name, &is_archived))
 		return -EBADMSG;
+	lock = jp_dir_index_lock(silo->conversations_fd);
+	if (lock < 0)
+		return lock;
 	r = find_durable(silo, kept->id, path);
 	if (r != -ENOENT)
 		return r < 0 ? r : -EEXIST;

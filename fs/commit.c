@@ -27,6 +27,8 @@
 
 /* A conversation that is being made is given this long to become complete. */
 #define INCOMPLETE_MS 500
+/* And what was removed from it, to become part of its durable copy if all of it goes. */
+#define REMOVED_MS 4000
 
 /* What one attempt works on, taken under the lock. */
 struct attempt {
@@ -305,7 +307,8 @@ static int keep_aside(struct jpfs_entry *entry, const struct attempt *attempt)
 	if (entry->managed != JP_UNMANAGED && !is_in_durable(entry, attempt))
 		r = jp_keep_move(conversation->view->silo->history_fd, conversation->id,
 				 conversation->view->staging.fd, entry->staged_name, entry->path);
-	else if (((attempt->is_shown && attempt->is_local) || entry->is_replaced) &&
+	else if (((attempt->is_shown && attempt->is_local) || entry->is_replaced ||
+		  !attempt->is_durable) &&
 		 !jp_name_is_temporary(entry->path))
 		r = jp_keep_move(conversation->view->silo->trash_fd, conversation->id,
 				 conversation->view->staging.fd, entry->staged_name, entry->path);
@@ -373,6 +376,11 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 			  (1U << entry->managed)) != 0;
 	ret->went_back = entry->managed != JP_UNMANAGED &&
 			 (conversation->went_back & (1U << entry->managed)) != 0;
+	if (entry->managed == JP_BASE_CONFIG &&
+	    jpfs_is_beside_draft_locked(conversation, JP_BASE_CONFIG)) {
+		ret->was_draft = true;
+		ret->went_back = (conversation->went_back & (1U << JP_EVENTS)) != 0;
+	}
 	ret->age_ms = jpfs_now_ms() - entry->ended_ms;
 	if (conversation->was_durable) /* still whole? */
 		jp_ignore(jpfs_durable_stat_locked(conversation, JP_EVENTS, &st));
@@ -441,6 +449,9 @@ static int commit_without_durable(struct jpfs_entry *entry, const struct attempt
 		return r;
 	if (for_fsync)
 		return sync_in_staging(entry);
+	if (!attempt->is_shown && attempt->managed == JP_UNMANAGED && !force &&
+	    attempt->age_ms < REMOVED_MS)
+		return -EAGAIN;
 	if (!attempt->is_shown)
 		return keep_aside(entry, attempt);
 	if (attempt->is_local)

@@ -347,6 +347,13 @@ int jpfs_sync_durable_locked(struct jpfs_conversation *conversation)
 	return jp_sys->fsync(fd) < 0 ? -errno : 0;
 }
 
+/* Whether the workspace has another version of it than both had. */
+static bool is_changed(const struct pair *pair)
+{
+	return pair->is_left_out ||
+	       (pair->is_workspace && !pair->is_same && !pair->workspace_is_base);
+}
+
 static int carry_out(struct jpfs_conversation *conversation, enum jp_outcome outcome,
 		     const struct pair *pairs, size_t count)
 {
@@ -356,7 +363,10 @@ static int carry_out(struct jpfs_conversation *conversation, enum jp_outcome out
 	for (size_t i = 0; i < count && r == 0; i++) {
 		const struct pair *pair = &pairs[i];
 
-		if (outcome == JP_DRAFT && pair->is_workspace && !pair->is_same) {
+		if (outcome == JP_DRAFT && pair->is_workspace && !pair->is_same &&
+		    pair->workspace_is_base && count > 1 && is_changed(&pairs[1 - i])) {
+			conversation->beside |= 1U << pair->which;
+		} else if (outcome == JP_DRAFT && pair->is_workspace && !pair->is_same) {
 			conversation->drafts |= 1U << pair->which;
 			conversation->went_back |= 1U << pair->which;
 		}
@@ -407,6 +417,7 @@ static int gather_unit(struct jpfs_conversation *conversation, const struct jp_b
 		       struct pair *pairs, size_t count, struct jp_unit_facts *facts)
 {
 	int is_known = is_known_directory(conversation, base), r;
+	bool has_draft = false, is_beside = true; /* the files that are none */
 
 	if (is_known < 0)
 		return is_known;
@@ -434,9 +445,13 @@ static int gather_unit(struct jpfs_conversation *conversation, const struct jp_b
 		facts->workspace.is_draft =
 			facts->workspace.is_draft &&
 			(pairs[i].is_same || pairs[i].is_draft || pairs[i].is_left_out);
+		has_draft = has_draft || pairs[i].is_draft;
+		is_beside = is_beside &&
+			    (pairs[i].is_same || pairs[i].is_draft || pairs[i].workspace_is_base);
 		facts->workspace.is_base = facts->workspace.is_base &&
 					   (pairs[i].workspace_is_base || pairs[i].is_same);
 	}
+	facts->workspace.is_draft = facts->workspace.is_draft || (has_draft && is_beside);
 	if (facts->is_same)
 		return 0;
 	r = is_valid_side(conversation, pairs, count, true, &facts->durable.is_valid);

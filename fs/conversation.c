@@ -291,6 +291,10 @@ static int accept_durable(struct jpfs_conversation *conversation)
 
 		if (!is_there[i] || jpfs_version_matches(&conversation->known[i], &stats[i]))
 			continue;
+		if (!conversation->is_local && jpfs_draft_holds_locked(conversation, which)) {
+			jpfs_know_version_locked(conversation, which, &stats[i]);
+			continue;
+		}
 		jpfs_entry_replaced_locked(conversation, jp_managed_name(which), &stats[i]);
 		jpfs_know_version_locked(conversation, which, &stats[i]);
 		if (conversation->is_local || is_projected(conversation, which, &stats[i]))

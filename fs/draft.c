@@ -6,6 +6,9 @@
  * version (commit.c sees to that), and when it equals the durable one again, whichever of the two
  * was changed. Or a person decides: the draft becomes durable, or it goes. What either of them takes
  * away is kept in history.
+ *
+ * A stream is taken from one side. So when one of its two files is a draft and somebody changes the
+ * other one in the store, that one stays as it is here, beside the draft, for as long as there is one.
  */
 #include "core/base/io.h"
 #include "core/validity.h"
@@ -13,6 +16,42 @@
 
 #include <fcntl.h>
 #include <string.h>
+
+#define STREAM_BITS (1U << JP_BASE_CONFIG | 1U << JP_EVENTS)
+
+bool jpfs_is_beside_draft_locked(const struct jpfs_conversation *conversation,
+				 enum jp_managed which)
+{
+	unsigned drafts = conversation->drafts | conversation->removed_drafts;
+
+	return (conversation->beside & (1U << which)) != 0 &&
+	       (drafts & STREAM_BITS & ~(1U << which)) != 0;
+}
+
+bool jpfs_draft_holds_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	unsigned bit = 1U << which;
+	char path[JPFS_PATH_BYTES];
+	struct stat st;
+
+	if (jpfs_is_beside_draft_locked(conversation, which))
+		return true;
+	if ((STREAM_BITS & bit) == 0 || (conversation->drafts & STREAM_BITS & ~bit) == 0 ||
+	    ((conversation->drafts | conversation->hidden) & bit) != 0)
+		return false;
+	/* What the workspace does not have yet cannot be shown from there. */
+	jpfs_workspace_path(conversation, jp_managed_name(which), path);
+	if (jpfs_stat_beneath(conversation->view->workspace_fd, path, &st) < 0 ||
+	    (!jpfs_version_matches(&conversation->same[which], &st) &&
+	     (st.st_size != conversation->known[which].size ||
+	      jp_mtime_ns(&st) != conversation->known[which].mtime_ns)))
+		return false;
+	/* Until now it was the durable version, and the workspace is no place to be kept in. */
+	if (jpfs_keep_loser_locked(conversation, which) < 0)
+		return false;
+	conversation->beside |= bit;
+	return true;
+}
 
 /* Whether jp would accept the workspace's version: 1, 0, -errno. */
 static int is_valid(struct jpfs_conversation *conversation, enum jp_managed which)
@@ -90,6 +129,8 @@ int jpfs_draft_look(struct jpfs_conversation *conversation)
 	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
 	int r = 0;
 
+	if (((conversation->drafts | conversation->removed_drafts) & STREAM_BITS) == 0)
+		conversation->beside = 0;
 	for (int i = 0; i < JP_MANAGED_COUNT && r >= 0 && conversation->drafts != 0; i++) {
 		if ((conversation->drafts & ~conversation->hidden & (1U << i)) == 0 ||
 		    conversation->vanished_ms != 0)
@@ -133,6 +174,11 @@ int jpfs_draft_commit(struct jpfs_conversation *conversation)
 	drafts = conversation->drafts;
 	if (drafts == 0)
 		return -ENOENT;
+	/* What is shown becomes durable: the draft, and what is shown beside it. */
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		if (jpfs_is_beside_draft_locked(conversation, (enum jp_managed)i))
+			drafts |= 1U << i;
+	}
 	files = drafts & ~conversation->hidden;
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		if ((files & (1U << i)) == 0)

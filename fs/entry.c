@@ -58,7 +58,8 @@ static int locate_managed(struct jpfs_conversation *conversation, enum jp_manage
 
 	if ((conversation->hidden & bit) != 0)
 		return -ENOENT;
-	if ((conversation->drafts & bit) == 0) {
+	if ((conversation->drafts & bit) == 0 &&
+	    !jpfs_is_beside_draft_locked(conversation, which)) {
 		r = jpfs_durable_stat_locked(conversation, which, &ret->st);
 		if (r != -ENOENT) {
 			ret->home = JPFS_DURABLE;
@@ -272,6 +273,33 @@ static bool is_its_projection(const struct jpfs_entry *entry, const struct stat 
 	       (st->st_ino == entry->shown_ino || jp_mtime_ns(st) == entry->version.mtime_ns);
 }
 
+/*
+ * Only the durable file's time is another: whoever has it open has the file that is there. A number
+ * can be given again to another file of the same size, so it is the bytes that tell, as the workspace
+ * has them.
+ */
+static bool take_touched(struct jpfs_entry *entry, const struct stat *st)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_close int durable = -EBADF, workspace = -EBADF;
+	struct stat projected;
+
+	if (entry->home != JPFS_DURABLE || entry->managed == JP_UNMANAGED ||
+	    entry->version.ino != st->st_ino || entry->version.size != st->st_size ||
+	    entry->version.mtime_ns == jp_mtime_ns(st))
+		return false;
+	workspace = jpfs_open_side_locked(conversation, false, entry->path);
+	if (workspace < 0 || fstat(workspace, &projected) < 0 ||
+	    projected.st_size != entry->version.size ||
+	    jp_mtime_ns(&projected) != entry->version.mtime_ns)
+		return false;
+	durable = jpfs_open_side_locked(conversation, true, entry->path);
+	if (durable < 0 || jp_same_content(durable, workspace) != 1)
+		return false;
+	entry->version = jpfs_version_of(st);
+	return true;
+}
+
 /* Whether an entry in memory still tells the truth about its path. */
 static bool is_current(struct jpfs_entry *entry, const struct location *location)
 {
@@ -345,6 +373,8 @@ int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char 
 	r = locate(conversation, path, managed, &location);
 	if (r < 0 && !jp_is_absent(r))
 		return r; /* nobody can tell: what is known stands */
+	if (entry != NULL && r == 0 && location.home == JPFS_DURABLE)
+		(void)take_touched(entry, &location.st);
 	if (entry != NULL && r == 0 && !is_current(entry, &location) &&
 	    !jpfs_entry_may_be_open_locked(entry) &&
 	    ((location.st.st_mode ^ entry->type) & S_IFMT) == 0)
@@ -430,7 +460,8 @@ static int stat_place(struct jpfs_entry *entry, struct stat *ret)
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
 	return S_ISREG(entry->type) && entry->home == JPFS_DURABLE &&
-			       !jpfs_version_matches(&entry->version, ret)
+			       !jpfs_version_matches(&entry->version, ret) &&
+			       !take_touched(entry, ret)
 		       ? -ESTALE
 		       : 0;
 }
@@ -528,7 +559,8 @@ static int open_place(struct jpfs_entry *entry)
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
 	if (entry->home == JPFS_DURABLE &&
-	    (fstat(fd, &st) < 0 || !jpfs_version_matches(&entry->version, &st)))
+	    (fstat(fd, &st) < 0 ||
+	     (!jpfs_version_matches(&entry->version, &st) && !take_touched(entry, &st))))
 		return -ESTALE;
 	return TAKE_FD(fd);
 }
@@ -566,7 +598,8 @@ void jpfs_entry_replaced_locked(struct jpfs_conversation *conversation, const ch
 	struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, path);
 
 	if (entry == NULL || (entry->home != JPFS_DURABLE && entry->home != JPFS_PINNED) ||
-	    !jpfs_entry_may_be_open_locked(entry) || jpfs_version_matches(&entry->version, by))
+	    !jpfs_entry_may_be_open_locked(entry) || jpfs_version_matches(&entry->version, by) ||
+	    take_touched(entry, by))
 		return;
 	jpfs_entry_orphan_locked(entry);
 	entry->is_replaced = true;

@@ -89,26 +89,59 @@ static int remove_durable_now(struct jpfs_conversation *conversation, const char
 	return jp_sys->unlinkat(parent, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* The version that an entry holds loses its name: what was written and closed is still stored, what
- * is half written is not. */
-static void leave_staged(struct jpfs_entry *entry)
+/* The kernel tells of the last close(2) when it has time; that there was one is marked. Where it does
+ * not tell, it may have been. */
+static void end_if_closed(struct jpfs_entry *entry)
 {
-	/* The kernel tells of the last close(2) when it has time; that there was one is marked. Where it
-	 * does not tell, it may have been. */
 	if (entry->is_dirty && entry->ended_ms == 0 && entry->staged_name != NULL &&
 	    (jp_staged_is_marked(entry->staged_name) ||
 	     (entry->writers == 0 && jpfs_entry_may_be_open_locked(entry))))
 		jpfs_entry_ended_locked(entry);
+}
+
+/* The version that an entry holds loses its name: what was written and closed is still stored, what
+ * is half written is not. */
+static void leave_staged(struct jpfs_entry *entry)
+{
+	end_if_closed(entry);
 	if (entry->is_dirty && (entry->ended_ms == 0 || (entry->managed == JP_UNMANAGED &&
 							 jp_name_is_temporary(entry->path))))
 		jpfs_entry_mark_clean_locked(entry);
 	jpfs_entry_orphan_locked(entry);
 }
 
+/*
+ * A conversation that was made a moment ago is in staging and nowhere else, and its files are about to
+ * lose their names one by one. If it is complete it gets its durable copy while they still have them.
+ */
+static int save_what_is_staged(struct jpfs_conversation *conversation)
+{
+	struct jpfs_entry *entry, *next;
+	char place[JPFS_PATH_BYTES];
+	bool is_staged = false;
+	int r;
+
+	if (conversation->is_local || jpfs_durable_path_locked(conversation, "", place) != -ENOENT)
+		return 0;
+	for (entry = conversation->dirty; entry != NULL; entry = next) {
+		next = entry->next_dirty;
+		if (!entry->is_linked)
+			continue;
+		end_if_closed(entry);
+		is_staged = is_staged || entry->managed != JP_UNMANAGED;
+	}
+	r = is_staged ? jpfs_import(conversation) : 0;
+	/* It is not complete, or none that jp would accept; or somebody was quicker. */
+	return r == -EBADMSG || r == -EAGAIN ? 0 : r;
+}
+
 static int hide_managed(struct jpfs_conversation *conversation, struct jpfs_entry *entry)
 {
 	unsigned bit = 1U << entry->managed;
+	int saved = save_what_is_staged(conversation);
 
+	if (saved < 0)
+		return saved;
 	if ((conversation->drafts & bit) != 0 && entry->home == JPFS_WORKSPACE) {
 		/* A draft exists only here. */
 		int r = jpfs_keep_loser_locked(conversation, entry->managed);

@@ -176,8 +176,9 @@ static int assemble(struct jpfs_conversation *conversation, const char *copy_nam
 static int place_assembled(struct jpfs_conversation *conversation, const char *copy_name, bool sync)
 {
 	struct jpfs_view *view = conversation->view;
-	cleanup_close int archive = -EBADF;
+	cleanup_close int archive = -EBADF, lock = -EBADF;
 	int parent = view->silo->conversations_fd, r;
+	char place[JPFS_PATH_BYTES];
 
 	if (conversation->is_archived) {
 		archive = jp_open_or_make_dir(parent, JP_ARCHIVE_NAME, 0700);
@@ -185,6 +186,14 @@ static int place_assembled(struct jpfs_conversation *conversation, const char *c
 			return archive;
 		parent = archive;
 	}
+	lock = jp_dir_index_lock(view->silo->conversations_fd);
+	if (lock < 0)
+		return lock;
+	/* Another worktree may have stored it meanwhile, under another name. */
+	jp_dir_index_expire(view->durable_index);
+	r = jpfs_durable_path_locked(conversation, "", place);
+	if (r != -ENOENT)
+		return r < 0 ? r : -EEXIST;
 	r = jp_rename_noreplace(view->staging.fd, copy_name, parent, conversation->name);
 	if (r < 0)
 		return r;

@@ -50,6 +50,7 @@ int jpfs_lookup(struct jpfs_view *view, struct jpfs_object *parent, const char *
 	switch (parent->kind) {
 	case JPFS_ROOT:
 	case JPFS_ARCHIVE:
+		jpfs_second_take_in(view, parent, name);
 		return jpfs_partition_lookup(view, parent, name, ret);
 	case JPFS_OUTSIDER:
 		return jpfs_outside_lookup(view, parent, name, ret);

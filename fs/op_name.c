@@ -192,9 +192,15 @@ static int remove_file(struct jpfs_view *view, struct jpfs_object *parent, const
 
 static void note_emptiness(struct jpfs_connection *connection, int r, struct jpfs_object *parent)
 {
-	if (r == 0 && parent != NULL && jpfs_is_partition(parent) &&
-	    jpfs_view_is_empty(connection->view))
-		connection->became_empty(connection);
+	struct jpfs_view *view = connection->view;
+
+	if (r < 0 || parent == NULL || !jpfs_is_partition(parent) || !jpfs_view_is_empty(view))
+		return;
+	/* Whoever removes the directory next must find it as empty as it is shown. */
+	pthread_mutex_lock(&view->names);
+	jp_ignore(jpfs_seconds_sweep_held(view, false)); /* or meets what is left */
+	pthread_mutex_unlock(&view->names);
+	connection->became_empty(connection);
 }
 
 void jpfs_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)

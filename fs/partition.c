@@ -143,6 +143,8 @@ static int list_one(struct jpfs_view *view, struct jpfs_object *partition,
 		    struct population *population, const struct jpfs_listed *item,
 		    struct jpfs_listing *listing)
 {
+	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_conversation *second;
 	uint64_t id;
 
 	if (jp_conversation_id_parse(item->name, &id) == 0) {
@@ -154,6 +156,10 @@ static int list_one(struct jpfs_view *view, struct jpfs_object *partition,
 				return 0; /* a second directory for its ID */
 			population->is_seen[found - population->all] = true;
 			return list_conversation(view, partition, *found, item->ino, listing);
+		}
+		if (jpfs_second_take_in_held(view, partition, item->name, &second) == 0) {
+			object = &second->object;
+			return list_conversation(view, partition, second, item->ino, listing);
 		}
 	}
 	if (jpfs_is_temporary_name(item->name) || jpfs_name_is_reserved(view, item->name) ||
@@ -376,7 +382,11 @@ int jpfs_partition_rmdir(struct jpfs_view *view, struct jpfs_object *parent, con
 		jpfs_listing_release(&listing);
 		if (r < 0 || !is_empty)
 			return r < 0 ? r : -ENOTEMPTY;
-		return jp_sys->unlinkat(view->workspace_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+		held = jp_lock(&view->names);
+		r = jpfs_seconds_sweep_held(view, true);
+		if (r == 0 && jp_sys->unlinkat(view->workspace_fd, name, AT_REMOVEDIR) < 0)
+			r = -errno;
+		return r;
 	}
 	case JPFS_OUTSIDER:
 		return jpfs_outside_unlink(view, parent, name, true);
@@ -403,10 +413,13 @@ int jpfs_rename_durable_locked(struct jpfs_conversation *conversation, const cha
 			       bool is_archived)
 {
 	struct jpfs_view *view = conversation->view;
-	cleanup_close int archive = -EBADF;
+	cleanup_close int archive = -EBADF, lock = -EBADF;
 	char path[JP_CONVERSATION_PATH_BYTES], target[JPFS_PATH_BYTES];
 	int r;
 
+	lock = jp_dir_index_lock(view->silo->conversations_fd);
+	if (lock < 0)
+		return lock;
 	r = jp_dir_index_find(view->durable_index, conversation->id, path, NULL);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
@@ -475,6 +488,9 @@ static int rename_conversation(struct jpfs_conversation *conversation,
 	r = rename_durable(conversation, new_name, name_changed, is_archived, partition_changed);
 	if (r == 0) {
 		r = jpfs_rename_beneath(view->workspace_fd, from, to, RENAME_NOREPLACE);
+		/* A second directory of the same ID, which nobody is shown. */
+		if (r == -EEXIST && jpfs_second_put_aside(view, conversation->id, to) == 0)
+			r = jpfs_rename_beneath(view->workspace_fd, from, to, RENAME_NOREPLACE);
 		/* It has no directory there yet, or never can: the view knows better. */
 		if (r == -ENOENT || r == -EROFS || r == -ENOSPC || r == -EDQUOT) {
 			jpfs_work_add(conversation, 0);

@@ -27,8 +27,8 @@ int jpfs_version_is_earlier(struct jpfs_conversation *conversation, enum jp_mana
 	if (managed == JP_EVENTS)
 		r = jp_stream_is_earlier(old_fd, new_fd);
 	if (r == 0 && conversation != NULL)
-		r = jp_history_has(conversation->view->silo->history_fd, conversation->id,
-				   jp_managed_name(managed), old_fd);
+		r = jp_history_contains(conversation->view->silo->history_fd, conversation->id,
+					jp_managed_name(managed), old_fd, INT64_MAX);
 	return r;
 }
 
@@ -42,9 +42,9 @@ int jpfs_version_went_back(struct jpfs_conversation *conversation, enum jp_manag
 		return r;
 	if (fstat(old_fd, &st) < 0)
 		return -errno;
-	return jp_history_had(conversation->view->silo->history_fd, conversation->id,
-			      jp_managed_name(managed), old_fd,
-			      (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec);
+	return jp_history_contains(conversation->view->silo->history_fd, conversation->id,
+				   jp_managed_name(managed), old_fd,
+				   (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec);
 }
 
 int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,

@@ -391,17 +391,19 @@ int jpfs_view_load(struct jpfs_view *view, bool is_return)
 	int r;
 
 	remove_leftovers(view);
+	jpfs_seconds_forget(view);
 	r = jp_dir_index_read(view->workspace_fd, &entries, &count);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && r == 0; i++) {
-		/* A second directory for an ID is left where it is, and is not shown. */
+		/* A second directory for an ID is left where it is, and is not shown for now. */
 		if (i > 0 && entries[i].id == last) {
 			jpfs_log(JPFS_LOG_WARNING,
 				 "%s: another directory for conversation %" PRIu64
-				 " in %s, which is "
-				 "not shown; remove one of the two while not mounted",
-				 entries[i].name, last, view->workspace->root_path);
+				 " in %s; it is shown when %s is removed",
+				 entries[i].name, last, view->workspace->root_path,
+				 entries[i - 1].name);
+			r = jpfs_second_note(view, last);
 			continue;
 		}
 		last = entries[i].id;
@@ -435,6 +437,7 @@ void jpfs_view_close(struct jpfs_view *view)
 		}
 		free(all);
 	}
+	jpfs_seconds_forget(view);
 	tdestroy(view->locals, forget_local);
 	jpfs_transcripts_close(view);
 	jp_base_close(view->base);
@@ -549,7 +552,8 @@ bool jpfs_view_is_empty(struct jpfs_view *view)
 		return false;
 	is_empty = jpfs_outside_list(view, &view->root, &listing) == 0;
 	for (size_t i = 0; i < listing.count && is_empty; i++)
-		is_empty = jpfs_is_temporary_name(listing.items[i].name);
+		is_empty = jpfs_is_temporary_name(listing.items[i].name) ||
+			   jpfs_second_is_waiting(view, listing.items[i].name);
 	jpfs_listing_release(&listing);
 	return is_empty;
 }

@@ -186,6 +186,7 @@ struct jpfs_conversation {
 	unsigned renamed_away;   /* bits: of the hidden ones, those that left by rename */
 	unsigned went_back;      /* bits: drafts that git made, or that nobody saw being made; kept
 				    while another version of the same is written */
+	unsigned beside; /* bits: shown as the workspace has them, beside a draft; draft.c */
 	unsigned removed_drafts; /* bits: drafts, until it is decided what takes their place */
 	unsigned durable_files;  /* bits: the durable copy has, or last had, these */
 	atomic_uint failures;    /* of the work on it, in a row; protected by work->lock */
@@ -262,9 +263,11 @@ struct jpfs_view {
 	/* protected by table */
 	void *conversations; /* tree by ID; each has a reference */
 	size_t conversation_count;
-	void *locals;    /* tree by ID: what was looked at in .jpfs/local; references */
-	void *outsiders; /* tree by parent and name; no references */
-	void *kept;      /* tree by ID and entry: fs/kept.c; no references */
+	void *locals;      /* tree by ID: what was looked at in .jpfs/local; references */
+	uint64_t *seconds; /* IDs that had a second directory when the workspace was read */
+	size_t second_count;
+	void *outsiders;                       /* tree by parent and name; no references */
+	void *kept;                            /* tree by ID and entry: fs/kept.c; no references */
 	struct jpfs_kept *held[JPFS_HELD_MAX]; /* those that are held open; no references */
 	unsigned held_next;
 	struct jpfs_failure failure; /* the last one; when[0] is NUL if there was none */
@@ -382,6 +385,23 @@ must_check int jpfs_rename_durable_locked(struct jpfs_conversation *conversation
 /* Whether jp would mistake an entry of this name for one of the view's conversations. */
 bool jpfs_name_is_reserved(struct jpfs_view *view, const char *name);
 bool jpfs_is_partition(const struct jpfs_object *object);
+
+/* ---- second.c: second directories of an ID; `_held`: names is held ---- */
+
+must_check int jpfs_second_note(struct jpfs_view *view, uint64_t id);
+void jpfs_seconds_forget(struct jpfs_view *view);
+/* Whether a name is a second directory's whose first one has gone. */
+bool jpfs_second_is_waiting(struct jpfs_view *view, const char *name);
+/* Make a directory of the workspace a conversation of the view, if none has its ID: a new reference,
+ * or -ENOENT. */
+must_check int jpfs_second_take_in_held(struct jpfs_view *view, const struct jpfs_object *partition,
+					const char *name, struct jpfs_conversation **ret);
+void jpfs_second_take_in(struct jpfs_view *view, const struct jpfs_object *partition,
+			 const char *name);
+/* To the silo's trash: a path in the workspace that is in the way. */
+must_check int jpfs_second_put_aside(struct jpfs_view *view, uint64_t id, const char *path);
+/* All that are not shown; of the archive, all that are there. */
+must_check int jpfs_seconds_sweep_held(struct jpfs_view *view, bool only_archived);
 
 /* ---- local.c: what this worktree does not have ---- */
 
@@ -553,8 +573,18 @@ static inline void jpfs_draft_ended_locked(struct jpfs_conversation *conversatio
 	conversation->drafts &= ~(1U << which);
 	conversation->removed_drafts &= ~(1U << which);
 	conversation->went_back &= ~(1U << which);
+	conversation->beside &= ~(1U << which);
 }
 
+/*
+ * Whether a file of the stream is shown as the workspace has it because the other one is a draft, and
+ * somebody else has changed it since: a stream is always taken from one side.
+ */
+bool jpfs_is_beside_draft_locked(const struct jpfs_conversation *conversation,
+				 enum jp_managed which);
+/* Somebody has put another durable version in the place of the one that is known: whether the known
+ * one stays, because it is shown beside a draft. */
+bool jpfs_draft_holds_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 /* Find out whether drafts have ended because one of both sides was changed. 0 or -errno. */
 must_check int jpfs_draft_look(struct jpfs_conversation *conversation);
 /* Make all drafts of a conversation durable: -EBADMSG one is not what jp accepts, -ENOENT there is

@@ -10,9 +10,8 @@ their way, its drafts, and the files of conversations that only it has.
 
 import os
 import random as randoms
-import shutil
 
-from content import BASE, EVENTS, MANAGED, METADATA, Writer, is_earlier, is_valid, slug
+from content import BASE, EVENTS, MANAGED, METADATA, Writer, contains, is_earlier, is_valid, slug
 from ledger import Ledger, text
 from world import Failure, World, conversations_in, poll, read
 
@@ -28,10 +27,13 @@ class Side:
         self.made_anew = set()  # (digits, name): created as git does it, and perhaps not stored yet
         self.went_back = set()  # (digits, name): drafts that git made, or that were there when it was mounted
         self.were_drafts = {}  # (digits, name): {bytes}; shown by a daemon that was killed
+        self.beside = {}  # (digits, name): {bytes}; of the stream, and shown beside a draft of it
         self.hidden = set()  # (digits, name): removed here
         self.notes = {}  # (digits, name): bytes of unmanaged files put in here
         self.removed_notes = {}  # (digits, name): bytes that must come to the trash
         self.incomplete = set()  # digits that may be left out of the listing for a while
+        self.doubles = {}  # digits: {places}; of IDs that had several directories when it was mounted
+        self.gone = {}  # (digits, name): [bytes]; written here, and perhaps not stored when it was removed
         self.is_untouched = False  # the workspace directory is as a clean unmount left it
         self.base = {}  # (digits, name): the bytes of both sides then, where they were equal
 
@@ -39,7 +41,7 @@ class Side:
         """The conversation is not shown here any more."""
         self.places.pop(digits, None)
         self.incomplete.discard(digits)
-        for table in (self.own, self.notes, self.removed_notes):
+        for table in (self.own, self.notes, self.removed_notes, self.beside):
             for key in [key for key in table if key[0] == digits]:
                 del table[key]
         self.hidden = {key for key in self.hidden if key[0] != digits}
@@ -61,6 +63,7 @@ class Case:
         self.left = {}  # (digits, name): versions that killed daemons have left, until they are recovered
         self.last_writer = {}  # digits: tree, or None for the store
         self.unsettled = set()  # trees whose view of something has to be looked at anew
+        self.adopted = {}  # (digits, name): the durable bytes of the last look
         self.step = 0
         self.durable = set()  # digits that were ever durable
         self.removed_by_jp = set()  # digits
@@ -155,10 +158,16 @@ class Case:
                     wrong.append("%s/%s is durable and jp would reject it:\n%s" % (digits, name, text(data)))
                     continue
                 candidates = self.expected.get((digits, name), ANY)
-                if candidates is not ANY and data not in candidates:
+                if candidates is not ANY and data not in candidates and data not in self.left_behind(digits, name):
                     wrong.append("%s/%s is durable as nobody wrote it last:\n%s\nexpected:\n%s" % (
                         digits, name, text(data), text(candidates[-1])))
         return "\n".join(wrong)
+
+    def left_behind(self, digits, name):
+        """A base configuration that was part of a draft becomes durable when its stream is none any more."""
+        return [data for side in self.sides.values() if name == BASE
+                for data in side.beside.get((digits, name), set()) | {side.own.get((digits, name), b"")}
+                if is_valid(name, data)]
 
     def adopt(self):
         """What the store has is seen, and what was before it can't come back."""
@@ -172,15 +181,27 @@ class Case:
                 self.sides[self.coming[digits, name][1]].made_anew.discard((digits, name))
                 del self.coming[digits, name]
             self.ledger.enter(digits, name, data, "durable after step %d" % self.step)
+            self.keep_beside_drafts(digits, name, data)
             for side in self.sides.values():
                 if side.own.get((digits, name)) == data:
                     del side.own[digits, name]
                     side.went_back.discard((digits, name))
             candidates = self.expected.get((digits, name), ANY)
-            if candidates is ANY:
+            if candidates is ANY or data not in candidates:
                 self.expected[digits, name] = [data]
             else:
                 del candidates[:candidates.index(data)]
+
+    def keep_beside_drafts(self, digits, name, data):
+        """A stream is taken from one side: beside a draft its other file stays as it was shown."""
+        old, self.adopted[digits, name] = self.adopted.get((digits, name)), data
+        if name == METADATA or old in (None, data):
+            return
+        for tree in self.mounted():
+            side, other = self.sides[tree], (digits, BASE if name == EVENTS else EVENTS)
+            if (digits in side.places and other in side.own and other not in self.coming and
+                    (digits, name) not in side.own):
+                side.beside.setdefault((digits, name), set()).add(old)
 
     def check_store(self):
         poll(self.observe, "the store is wrong")
@@ -203,6 +224,7 @@ class Case:
 
     def check_view(self, tree):
         side = self.sides[tree]
+        self.take_in_seconds(tree)
         def without(places):
             return {digits: place for digits, place in places.items() if digits not in side.incomplete}
         def names():
@@ -235,6 +257,10 @@ class Case:
         elif shown != self.ledger.durable.get(key):
             def differs():
                 shown, stored = read(tree.path(place, name)), self.look().get(key)
+                if name != METADATA and shown is not None and digits in tree.drafts() and (
+                        shown in side.beside.get(key, ()) or self.went_before(digits, name, shown) or
+                        (stored is not None and is_earlier(name, shown, stored))):
+                    return ""  # beside a draft of its stream
                 return "" if shown == stored else "shown:\n%s\ndurable:\n%s" % (text(shown), text(stored))
             poll(differs, "%s shows %s/%s otherwise than it is durable" % (tree.name, digits, name))
 
@@ -247,6 +273,7 @@ class Case:
         side = self.sides[tree]
         found, hidden = {}, set()
         was_draft = dict(side.own)
+        tree.wait_quiet(is_whole=False)  # what is not decided yet may look like a draft
         def unsettled():
             found.clear()
             hidden.clear()
@@ -275,7 +302,7 @@ class Case:
                     drafts = tree.drafts() if drafts is None else drafts
                     is_draft = digits in drafts and (
                         kept is None or name == BASE or not is_valid(name, data) or is_earlier(name, data, kept) or
-                        data in self.ledger.history(digits, name) or was_draft.get((digits, name)) == data or
+                        self.went_before(digits, name, data) or was_draft.get((digits, name)) == data or
                         data in side.were_drafts.get((digits, name), ()))
                     if not is_draft:
                         wrong.append("%s/%s is shown as\n%s\nand is durable as\n%s\n(drafts: %s)" % (
@@ -294,6 +321,10 @@ class Case:
                        read(tree.path(side.places[key[0]], key[1])) is None}
         side.incomplete.update(key[0] for key in side.hidden)
         self.find_notes(tree)
+
+    def went_before(self, digits, name, data):
+        """Whether a version is one that others took the place of, or is contained in such a one."""
+        return any(contains(name, data, other) for other in self.ledger.history(digits, name))
 
     def find_notes(self, tree):
         """Which unmanaged files a worktree shows now."""
@@ -330,9 +361,29 @@ class Case:
             self.check_store()
             for key in [key for key in self.expected if key[0] == digits and key in self.ledger.durable]:
                 self.expected[key] = [self.ledger.durable[key]]
+        poll(lambda: self.unseen(digits), "a durable version is not seen")
+
+    def unseen(self, digits):
+        """
+        What a mount does not show yet of what another worktree or jp has stored. Whoever writes in that
+        moment writes to the version that is still shown: it is kept, and another one is current.
+        """
+        self.look()
+        for tree in self.mounted():
+            side = self.sides[tree]
+            for name in MANAGED if digits in side.places and digits in self.ledger.places else ():
+                key = (digits, name)
+                if key in side.own or key in side.hidden or key in side.beside:
+                    continue
+                shown = read(tree.path(side.places[digits], name))
+                if shown != self.ledger.durable.get(key):
+                    return "%s shows %s/%s as\n%s\nand it is durable as\n%s" % (
+                        tree.name, digits, name, text(shown), text(self.ledger.durable.get(key)))
+        return ""
 
     def flush_all(self):
-        for digits in {key[0] for key in self.coming}:
+        undecided = {key[0] for key, found in self.expected.items() if found is not ANY and len(found) > 1}
+        for digits in sorted({key[0] for key in self.coming} | undecided):
             self.flush(digits)
 
     def change(self, tree, digits):
@@ -345,20 +396,32 @@ class Case:
         if tree is not None and not tree.is_mounted:
             self.sides[tree].is_untouched = False
 
+    def release_what_is_beside(self, side, digits, name):
+        """When a draft ends, the other file of its stream is the durable one again, or is taken along."""
+        other = (digits, BASE if name == EVENTS else EVENTS)
+        if name != METADATA and other in side.own and digits in self.durable and other not in self.coming:
+            side.beside.setdefault(other, set()).add(side.own.pop(other))
+            self.expected[other] = [self.ledger.durable.get(other)] + [
+                data for data in side.beside[other] if is_valid(other[1], data)]
+
     def write_is_coming(self, tree, digits, name, data):
         """A version was written through a mount and closed."""
         side = self.sides[tree]
         key = (digits, name)
         stored = self.ledger.durable.get(key)
         side.hidden.discard(key)
+        has_draft_beside = name == BASE and (digits, EVENTS) in side.own
+        was_own = key in side.own
         side.own[key] = data
+        if was_own or name == EVENTS:
+            self.release_what_is_beside(side, digits, name)
         is_undecided = key in side.made_anew and key in self.coming
         self.coming.pop(key, None)
         if (self.features["git_drafts"] and (key in side.went_back or is_undecided) and stored is not None and is_valid(name, data) and
-                (is_earlier(name, data, stored) or data in self.ledger.history(digits, name))):
+                (is_earlier(name, data, stored) or self.went_before(digits, name, data))):
             self.expected[key] = [stored, data]  # what goes on from a draft of git's and is earlier still is one
             return
-        if name == BASE and (digits, EVENTS) in side.own and stored is not None:
+        if has_draft_beside and stored is not None:
             # Of one unit with a draft, perhaps.
             self.expected[key] = [stored, data] if is_valid(name, data) else [stored]
             return
@@ -455,7 +518,7 @@ class Case:
                 key = (digits, name)
                 data = read(tree.path(place, name))
                 right = None if key in side.hidden else side.own.get(key, stored.get(key))
-                if data != right:
+                if data != right and data not in side.beside.get(key, ()):
                     wrong.append("%s: %s/%s is\n%s\nand should be\n%s" % (
                         tree.name, digits, name, text(data), text(right)))
         for (digits, name), data in side.notes.items():
@@ -525,23 +588,30 @@ class Case:
                     files[digits, name] = data
         return found, files
 
-    def remove_doubles(self, tree):
-        """
-        git can put a second directory of an ID beside a renamed one while nothing is mounted.
-        NEEDSWORK: mounted, the second one comes up when the first is removed, and then it is shown as
-        it is, neither reconciled nor named as a draft. So do what the warning at mounting asks for.
-        """
-        for places in conversations_in(tree.view).values():
-            for place in sorted(places)[1:]:
-                self.world.note("%s: the second directory %s goes" % (tree.name, place[1]))
-                shutil.rmtree(tree.path(place))
+    def note_doubles(self, tree, found):
+        """git can put a second directory of an ID beside a renamed one while nothing is mounted."""
+        self.sides[tree].doubles = {digits: set(places) for digits, places in found.items() if len(places) > 1}
+        for digits in self.sides[tree].doubles:
+            self.loosen(digits)
+
+    def take_in_seconds(self, tree):
+        """A second directory is shown when the first one has gone."""
+        side = self.sides[tree]
+        came = {digits: place for digits, place in (self.listing(tree) if side.doubles else {}).items()
+                if digits not in side.places and place in side.doubles.get(digits, ())}
+        for digits, place in came.items():
+            self.world.note("%s: the second directory %s is shown" % (tree.name, place[1]))
+            self.loosen(digits)
+            side.places[digits] = place
+        if came:
+            self.settle(tree, may_hide=True)
+            self.check_store()
 
     def mount(self, tree):
         self.flush_all()
-        if not self.is_strict:
-            self.remove_doubles(tree)
         before = dict(self.look())
         found, files = self.files_of(tree)
+        self.note_doubles(tree, found)
         is_first = not os.path.isdir(self.world.silo)
         self.world.note("mount %s%s" % (tree.name, ", the first one" if is_first else ""))
         tree.mount()
@@ -550,8 +620,9 @@ class Case:
     def sync(self, tree):
         """`jpfs sync`: as mounting and unmounting."""
         self.flush_all()
-        if not self.is_strict:
-            self.remove_doubles(tree)
+        for other in self.mounted():  # what goes on from a draft is stored when that is decided
+            other.wait_quiet(is_whole=not self.sides[other].incomplete)
+        self.check_store()
         before = dict(self.look())
         found, files = self.files_of(tree)
         for _ in range(2):
@@ -564,17 +635,20 @@ class Case:
                 raise Failure("jpfs sync for the second time changed\n" + difference(first, after))
             first = after
         self.expect_either(tree, before, files)
+        self.note_doubles(tree, found)
         self.check_store()
         for key, data in self.files_of(tree)[1].items():
             kept = self.ledger.durable.get(key)
             if kept is not None and data != kept and files.get(key) != data:
                 raise Failure("%s/%s after jpfs sync is\n%s\nand durable as\n%s" % (key + (text(data), text(kept))))
         now = self.files_of(tree)[1]
+        for key, data in now.items():
+            if data != self.ledger.durable.get(key, data):  # a draft stays one
+                self.sides[tree].were_drafts.setdefault(key, set()).add(data)
         for key, data in files.items():
             if key in self.ledger.durable and is_valid(key[1], data) and now.get(key) != data:
                 self.ledger.enter(key[0], key[1], data, "in %s before jpfs sync" % tree.name)
         self.share_notes(tree)
-        del found
 
     def expect_either(self, tree, before, files):
         """The store has what it had, or what the workspace had; W = B leaves it alone."""
@@ -596,6 +670,7 @@ class Case:
     def brought_together(self, tree, before, found, files, is_first):
         side = self.sides[tree]
         self.expect_either(tree, before, files)
+        self.note_doubles(tree, found)
         whole = {digits for digits in found if (digits, METADATA) in files and (digits, EVENTS) in files}
         if is_first:
             good = {digits for digits in whole if all(
@@ -661,6 +736,7 @@ class Case:
             raise Failure("after unmounting\n" + wrong)
         side.is_untouched = True
         side.removed_notes.clear()
+        side.gone.clear()
 
     def kill(self, tree):
         side = self.sides[tree]
@@ -670,10 +746,12 @@ class Case:
         for key in [key for key, value in self.coming.items() if value[1] is tree]:
             self.left.setdefault(key, []).extend(self.expected.get(key) or [self.coming[key][0]])
             del self.coming[key]
+        for key, versions in side.gone.items():
+            self.left.setdefault(key, []).extend(versions)
         for key, data in side.own.items():
             side.were_drafts.setdefault(key, set()).add(data)
             self.left.setdefault(key, []).append(data)  # of a draft's unit, perhaps not decided yet
-        for table in (side.own, side.notes, side.removed_notes, side.hidden):
+        for table in (side.own, side.notes, side.removed_notes, side.hidden, side.beside, side.gone):
             table.clear()
         side.is_untouched = False
 

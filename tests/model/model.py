@@ -71,7 +71,7 @@ class Episode:
     def choose(self, case, chooser):
         kinds, weights = [], []
         for kind, (_, weight, applies, feature) in STEPS.items():
-            if (feature is None or self.features[feature]) and applies(case):
+            if kind not in self.options.without and (feature is None or self.features[feature]) and applies(case):
                 kinds.append(kind)
                 weights.append(weight)
         return chooser.choices(kinds, weights)[0], chooser.getrandbits(32)
@@ -202,7 +202,11 @@ def parse_options():
     parser.add_argument("--strict", action="store_true", help="don't look away from known faults (NEEDSWORK)")
     parser.add_argument("--deadline", type=float, default=world.DEADLINE,
                         help="seconds for what has to happen within moments (default: %(default)s)")
+    parser.add_argument("--without", default="", help="kinds of steps that are left out, e.g. kill,edit_base_config")
     options = parser.parse_args()
+    options.without = set(filter(None, options.without.split(",")))
+    if options.without - set(STEPS):
+        parser.error("no such steps: " + ", ".join(sorted(options.without - set(STEPS))))
     world.DEADLINE = options.deadline
     Case.is_strict = options.strict
     if not options.program:

@@ -7,6 +7,43 @@
  * same names and the same bytes as without jpfs, what jp trashed included. The cases are those of
  * jp's own storage tests that mean something with a mount.
  *
+ * jp's own test or sequence                         here, or in test_jp.c (*) or another file
+ *
+ * persist: all files, both roots, converging        a_save_reaches_both_roots; * a_new_conversation_is_saved_...
+ * many persists of one query                        * a_query_saves_many_times_and_the_view_is_never_behind
+ * unchanged files keep mtime; directory's inode     saving_the_same_again_moves_no_time_and_no_directory
+ * a tie goes to the user's side                     the same: equal to the nanosecond
+ * base configuration edited by hand, compact        an_edit_of_the_base_configuration_by_hand_survives_a_save
+ * files that are not managed survive; title change  a_title_change_renames_both_and_carries_other_files
+ * dual write clobbers nothing                       two_saves_do_not_touch_each_other
+ * persist without user storage                      a_save_in_the_workspace_alone_is_whole
+ * import of somebody else's, other files included   the_first_save_of_somebody_elses_imports_all_its_files
+ * index: one entry for an ID, its presence          presence_is_told_and_nothing_is_imported_by_looking
+ * first run imports live and archived, later not    test_import.c: the_first_use_imports_everything_as_it_is,
+ *                                                   what_others_committed_is_read_from_the_workspace
+ * newer side wins by mtime (metadata, stream, base) a mount shows a tie; unmounted: test_import.c
+ *                                                   changes_made_while_unmounted_are_taken_from_either_side
+ * second clone, one silo; a silo that is folded     test_worktrees.c: a_silo_that_is_folded_away_is_found_again
+ * local-only persist, the query being typed         a_local_save_skips_the_workspace_and_leaves_the_query,
+ *                                                   the_query_being_typed_stays_in_the_store
+ * projection toggle                                 the_toggle_adds_and_removes_the_workspaces_copy_only
+ * remove, twice, and what is not there              a_removed_one_is_gone_from_both
+ * archive and unarchive, on every root; not found   archiving_acts_on_every_root, unarchiving_brings_both_back
+ * unarchive of a local one                          a_local_one_stays_local_over_the_archive
+ * sync_projection; of a local one                   managed_editing_takes_the_edit_to_the_store,
+ *                                                   the_toggle_...; * the_view_serves_what_jp_deleted_until_...
+ * restore_snapshots of a cancelled edit             an_edit_that_is_taken_back_leaves_everything_as_it_was
+ * validate: dot directories, files, whole ones      a_start_leaves_dot_directories_files_and_whole_ones_alone
+ * orphaned *.tmp; directories ending so             a_start_removes_orphaned_temporary_files
+ * trash: broken ones, names taken (-1)              what_is_broken_in_the_workspace_goes_to_its_trash
+ * starts while others save                          * starts_in_the_middle_of_saves_trash_nothing
+ * value: EISDIR, ENOENT, EEXIST, utimensat          the_errors_that_jp_relies_on_are_the_same
+ * reads that see turns since                        * a_save_in_a_second_worktree_is_what_the_first_one_loads
+ *
+ * Of locks, sessions, slugs and workspace discovery nothing passes a mount. A save of a conversation that
+ * this worktree shows as archived fails with a mount (its ID has its one directory already); without one
+ * it leaves the ID live and archived.
+ *
  * Where the contract wants something else than plain jp does, a case says so in `differs`: a script
  * that takes exactly that difference out of the picture of the mounted runs.
  */
@@ -394,7 +431,46 @@ static void a_local_one_stays_local_over_the_archive(void)
 	run(&(struct sequence){.act = archive_local});
 }
 
+/* ---- without a store of jp's own ---- */
+
+static void save_in_the_workspace_alone(struct world *w)
+{
+	struct acted_conversation what =
+		acted_in_memory(&w->memory, NEW_DIGITS, NEW_NAME, "A new one", 2);
+	struct acted_jp alone = w->jp;
+
+	STEP(&w->f, "mkdir -p ../elsewhere/conversations ../elsewhere/locks");
+	(void)snprintf(alone.user, sizeof(alone.user), "%s/elsewhere/conversations", w->f.base);
+	(void)snprintf(alone.locks, sizeof(alone.locks), "%s/elsewhere/locks", w->f.base);
+	DONE(acted_jp_save(&alone, &what));
+	what = acted_in_memory(&w->memory, NEW_DIGITS, NEW_NAME, "A new one", 3);
+	DONE(acted_jp_save(&alone, &what));
+	CU_ASSERT(acted_jp_has(w->jp.work, &what));
+}
+
+/* Through a mount it gets its durable copy, as whatever is written there. */
+static void a_save_in_the_workspace_alone_is_whole(void)
+{
+	run(&(struct sequence){.act = save_in_the_workspace_alone,
+			       .differs = "awk '/:$/ { side++ } !(side == 1 && /" NEW_DIGITS
+					  "/)' ../picture > ../other; mv ../other ../picture"});
+}
+
 /* ---- editing ---- */
+
+static void cancel_an_edit(struct world *w)
+{
+	STEP(&w->f, "cp \"$V/$X/metadata.json\" ../snapshot; echo '{' > \"$V/$X/metadata.json\"\n"
+		    "cat ../snapshot > \"$V/$X/metadata.json\"\n"
+		    "mv \"$V/" SECOND "/base_config.json\" ../base\n"
+		    "cat ../base > \"$V/" SECOND "/base_config.json\"\n"
+		    "echo new > \"$V/" SECOND "/extra\"; rm \"$V/" SECOND "/extra\"");
+}
+
+static void an_edit_that_is_taken_back_leaves_everything_as_it_was(void)
+{
+	run(&(struct sequence){.act = cancel_an_edit});
+}
 
 static void edit(struct world *w)
 {
@@ -514,6 +590,8 @@ int main(void)
 		TEST(archiving_acts_on_every_root),
 		TEST(unarchiving_brings_both_back),
 		TEST(a_local_one_stays_local_over_the_archive),
+		TEST(a_save_in_the_workspace_alone_is_whole),
+		TEST(an_edit_that_is_taken_back_leaves_everything_as_it_was),
 		TEST(managed_editing_takes_the_edit_to_the_store),
 		TEST(a_start_leaves_dot_directories_files_and_whole_ones_alone),
 		TEST(a_start_removes_orphaned_temporary_files),

@@ -379,6 +379,65 @@ static void a_base_configuration_that_git_puts_back_stays_with_its_stream(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+/* Both files of a stream are always of the same side, whoever changes one of them. */
+static void what_others_change_is_not_shown_beside_a_draft(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin_both(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; b=$V/$X/base_config.json; WB=$WV/$X/base_config.json\n"
+		   "DB=$D/$X/base_config.json; cp \"$b\" ../base; cp \"$e\" ../events\n"
+		   "git switch -q older; until_ok drafts 1; until_ok quiet\n"
+		   "echo '{\"new\": 1}' > \"$WB\"; until_ok same \"$WB\" \"$DB\"; until_ok quiet\n"
+		   "until_ok quiet \"$W\"; same \"$b\" ../base; drafts 1; clean");
+	for (int i = 0; i < 2; i++) {
+		fixture_umount(&t.f);
+		STEP(&t.f, ". ../lib.sh; same \"$V/$X/base_config.json\" ../base; clean");
+		fixture_mount(&t.f);
+		STEP(&t.f, ". ../lib.sh; same \"$V/$X/base_config.json\" ../base; drafts 1; clean\n"
+			   "echo '{\"newer\": 1}' > \"$WV/$X/base_config.json\"\n"
+			   "until_ok same \"$WV/$X/base_config.json\" \"$D/$X/base_config.json\"\n"
+			   "until_ok quiet; same \"$V/$X/base_config.json\" ../base");
+	}
+	/* The draft ends, and both are the store's. */
+	STEP(&t.f, ". ../lib.sh; git switch -q main; until_ok drafts 0\n"
+		   "until_ok grep -q newer \"$V/$X/base_config.json\"; same \"$e\" ../events\n"
+		   "until_ok quiet; drafts 0");
+	/* The other way round: half of a base configuration, and turns that others add. */
+	STEP(&t.f,
+	     ". ../lib.sh; b=$V/$X/base_config.json; echo '{' > \"$b\"; until_ok drafts 1\n"
+	     "append 'the fourth' \"$WE\"; until_ok has 'the fourth' \"$DE\"; until_ok quiet\n"
+	     "same \"$e\" ../events; drafts 1; echo '{\"mine\": 1}' > \"$b\"; until_ok drafts 0\n"
+	     "until_ok has 'the fourth' \"$e\"; until_ok grep -q mine \"$D/$X/base_config.json\"\n"
+	     "until_ok quiet");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+	fixture_check_at(&t.f, t.other, __FILE__, __LINE__);
+}
+
+/* What is shown becomes durable, and what it takes the place of is kept. */
+static void a_draft_is_committed_with_what_is_shown_beside_it(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin_both(&t))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; cp \"$V/$X/base_config.json\" ../base\n"
+	     "git switch -q older; until_ok drafts 1; until_ok quiet; cp \"$e\" ../events\n"
+	     "echo '{\"new\": 1}' > \"$WV/$X/base_config.json\"\n"
+	     "until_ok grep new \"$D/$X/base_config.json\"; until_ok quiet; until_ok quiet \"$W\"\n"
+	     "\"$J\" commit \"$X\"; drafts 0; same \"$DE\" ../events\n"
+	     "same \"$D/$X/base_config.json\" ../base; grep -rq new \"$S/jpfs/history\"\n"
+	     "grep -rq 'the third' \"$S/jpfs/history\"; until_ok quiet");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+	fixture_check_at(&t.f, t.other, __FILE__, __LINE__);
+}
+
 static void an_editor_that_keeps_a_backup_leaves_a_draft_one(void)
 {
 	cleanup_two struct two t;
@@ -471,6 +530,8 @@ int main(void)
 		TEST(a_draft_ends_when_the_durable_version_becomes_the_same),
 		TEST(a_base_configuration_alone_is_no_draft_for_long),
 		TEST(a_base_configuration_that_git_puts_back_stays_with_its_stream),
+		TEST(what_others_change_is_not_shown_beside_a_draft),
+		TEST(a_draft_is_committed_with_what_is_shown_beside_it),
 		TEST(an_editor_that_keeps_a_backup_leaves_a_draft_one),
 		TEST(what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way),
 		TEST(mounting_again_reads_no_bytes_and_changes_nothing),

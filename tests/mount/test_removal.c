@@ -118,6 +118,37 @@ static void a_conversation_that_only_a_worktree_has_is_kept_when_it_goes(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* Before the daemon was told of the last close: nothing of it is in the workspace yet. */
+static void what_was_made_a_moment_ago_is_kept_when_it_goes(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "python3 - <<'E'\n"
+		 "import os, shutil\n"
+		 "view, store, first = os.environ['V'], os.environ['D'], os.environ['X']\n"
+		 "names = 'metadata.json', 'base_config.json', 'events.json'\n"
+		 "data = {name: open(view + '/' + first + '/' + name).read() for name in names}\n"
+		 "for i in range(30):\n"
+		 "    directory = view + '/%d-made' % (17457886300 + i)\n"
+		 "    os.mkdir(directory)\n"
+		 "    for name in names + ('NOTE.md',) * (i % 2):\n"
+		 "        with open(directory + '/' + name, 'w') as file:\n"
+		 "            file.write(data.get(name, 'note'))\n"
+		 "    shutil.rmtree(directory)\n"
+		 "E\n"
+		 "for k in $(seq 17457886300 17457886329); do for n in metadata base_config "
+		 "events; do\n"
+		 "  until_ok cmp \"$D/$k-made/$n.json\" \"$D/$X/$n.json\"; done; done\n"
+		 "for k in $(seq 17457886301 2 17457886329); do until_ok grep note "
+		 "\"$D/$k-made/NOTE.md\"; done\n"
+		 "[ -z \"$(ls \"$S/jpfs/history\")\" ]");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 static void rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing(void)
 {
 	cleanup_fixture struct fixture f;
@@ -255,6 +286,7 @@ int main(void)
 		TEST(an_editors_temporary_files_leave_no_trace),
 		TEST(removing_a_worktree_keeps_its_conversations),
 		TEST(a_conversation_that_only_a_worktree_has_is_kept_when_it_goes),
+		TEST(what_was_made_a_moment_ago_is_kept_when_it_goes),
 		TEST(rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing),
 		TEST(rm_of_a_workspace_with_an_empty_view_works),
 		TEST(an_emptied_view_is_mounted_again_when_its_directory_stays),

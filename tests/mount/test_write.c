@@ -390,6 +390,40 @@ static void touch_and_chmod_reach_both_sides(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* Somebody sets the time of the durable file, and it is still the file that whoever writes has. */
+static void a_file_that_is_touched_in_the_store_is_written_to_like_any_other(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -e \"$D/" THIRD "\"; python3 - <<'E'\n"
+		 "import json, os, time\n"
+		 "path = '/' + os.environ['X'] + '/metadata.json'\n"
+		 "view, store = os.environ['V'] + path, os.environ['D'] + path\n"
+		 "status = os.environ['V'] + '/.jpfs/status.json'\n"
+		 "def is_pending():\n"
+		 "    pending = json.load(open(status))['pending']\n"
+		 "    return pending['commits'] + pending['projections'] > 0\n"
+		 "for i in range(60):\n"
+		 "    while is_pending():\n"
+		 "        time.sleep(0.005)\n"
+		 "    with open(view, 'r+b') as file:\n"
+		 "        os.utime(store, (1700000000 + i, 1700000000 + i))\n"
+		 "        os.stat(view)\n"
+		 "        data = b'{\"title\": \"title %03d\"}' % i\n"
+		 "        file.write(data)\n"
+		 "        file.truncate()\n"
+		 "        file.flush()\n"
+		 "        os.fsync(file.fileno())\n"
+		 "    assert open(view, 'rb').read() == data, (i, open(view, 'rb').read())\n"
+		 "    assert open(store, 'rb').read() == data, (i, open(store, 'rb').read())\n"
+		 "E\n");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -406,6 +440,7 @@ int main(void)
 		TEST(locks_work_between_processes),
 		TEST(copies_keep_their_directories_times),
 		TEST(touch_and_chmod_reach_both_sides),
+		TEST(a_file_that_is_touched_in_the_store_is_written_to_like_any_other),
 		CU_TEST_INFO_NULL,
 	};
 

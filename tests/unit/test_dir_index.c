@@ -3,6 +3,8 @@
 
 #include "core/dir_index.h"
 
+#include <sys/wait.h>
+
 static void make(const struct jp_test_dir *dir, const char *name)
 {
 	CU_ASSERT_EQUAL(mkdirat(dir->fd, name, 0755), 0);
@@ -114,6 +116,43 @@ static void ten_thousand_are_found(void)
 	jp_dir_index_free(index);
 }
 
+/* Two who have different names for it: one of them is second, and sees it. */
+static void only_one_at_a_time_gives_an_id_its_directory(void)
+{
+	cleanup_test_dir struct jp_test_dir dir;
+	int status = -1, ids = 0;
+	struct jp_index_entry *entries = NULL;
+	size_t count = 0;
+
+	jp_test_dir_open(&dir);
+	for (int i = 0; i < 4; i++) {
+		if (fork() != 0)
+			continue;
+		for (int id = 1000; id < 1200; id++) {
+			int lock = jp_dir_index_lock(dir.fd);
+			char name[32], path[JP_CONVERSATION_PATH_BYTES];
+			struct jp_dir_index *index = NULL;
+			int r = jp_dir_index_new(dir.fd, &index);
+
+			if (lock < 0 || r < 0)
+				_exit(1);
+			(void)snprintf(name, sizeof(name), "%d-%d", id, i);
+			if (jp_dir_index_find(index, (uint64_t)id, path, NULL) == -ENOENT &&
+			    mkdirat(dir.fd, name, 0700) < 0)
+				_exit(1);
+			jp_dir_index_free(index);
+			(void)close(lock);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 4; i++)
+		ids += wait(&status) > 0 && status == 0 ? 1 : 0;
+	CU_ASSERT_EQUAL(ids, 4);
+	CU_ASSERT_EQUAL(jp_dir_index_read(dir.fd, &entries, &count), 0);
+	CU_ASSERT_EQUAL(count, 200);
+	jp_index_entries_free(entries, count);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -121,6 +160,7 @@ int main(void)
 		TEST(every_change_is_seen_at_once_also_within_one_clock_tick),
 		TEST(a_live_one_goes_before_an_archived_one),
 		TEST(only_real_directories_with_an_id_count),
+		TEST(only_one_at_a_time_gives_an_id_its_directory),
 		TEST(ten_thousand_are_found),
 		CU_TEST_INFO_NULL,
 	};

@@ -1,0 +1,152 @@
+/*
+ * Second directories of an ID: what git and people can leave in a worktree, and what is made of it.
+ * Semantics, section 3: exactly one directory is shown per ID.
+ */
+#include "tests/mount/fixture.h"
+
+#define OTHER "17457886043-zz-another"
+
+/* The worktree has the first conversation twice, the second time with another title and a note. */
+static bool begin(struct fixture *f, const char *place)
+{
+	char script[512];
+
+	if (!fixture_begin(f))
+		return false;
+	fixture_mount(f);
+	STEP(f, "until_ok test -d \"$D/" THIRD "\"");
+	fixture_umount(f);
+	(void)snprintf(script, sizeof(script),
+		       "mkdir -p \"$V/%s\"; cp -a \"$V/$X\" \"$V/%s/" OTHER "\"\n"
+		       "sed -i 's/First Title/Another/' \"$V/%s/" OTHER "/metadata.json\"\n"
+		       "echo note > \"$V/%s/" OTHER "/NOTE.md\"\n",
+		       place, place, place, place);
+	STEP(f, script);
+	fixture_mount(f);
+	STEP(f, "[ \"$(ls \"$V\" | grep -c ^17457886043)\" = 1 ]; [ -e \"$V/$X/events.json\" ]\n"
+		"[ ! -e \"$V/" OTHER "\" ]; [ -z \"$(ls \"$V/.archive\" 2> /dev/null)\" ]");
+	return true;
+}
+
+static void a_second_directory_is_shown_when_the_first_one_goes(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f, ""))
+		return;
+	STEP(&f, "rm -r \"$V/$X\"; [ \"$(ls \"$V\" | grep ^17457886043)\" = " OTHER " ]\n"
+		 "[ \"$(cat \"$V/" OTHER "/NOTE.md\")\" = note ]; [ ! -e \"$V/.jpfs/local/$X\" ]\n"
+		 "cmp \"$V/" OTHER "/events.json\" \"$D/$X/events.json\"\n"
+		 "sed -i 's/Title/Edited/; s/Another/Edited/' \"$V/" OTHER "/metadata.json\"\n"
+		 "until_ok grep -q Edited \"$D/$X/metadata.json\"\n"
+		 "until_ok grep -q note \"$D/$X/NOTE.md\"\n"
+		 "[ \"$(ls \"$D\" | grep -c ^17457886043)\" = 1 ]");
+	fixture_umount(&f);
+	STEP(&f, "[ \"$(ls \"$V\" | grep ^17457886043)\" = " OTHER " ]");
+	CHECK_INVARIANTS(&f);
+}
+
+/* By its name, before anybody has listed anything: as git looks for what it tracks. */
+static void a_second_directory_is_found_by_its_name_when_the_first_one_goes(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f, ".archive"))
+		return;
+	STEP(&f, "rm -r \"$V/$X\"; [ -e \"$V/.archive/" OTHER "/events.json\" ]\n"
+		 "[ \"$(ls \"$V/.archive\")\" = " OTHER " ]; [ ! -e \"$V/$X\" ]");
+	fixture_umount(&f);
+	STEP(&f, "[ -e \"$V/.archive/" OTHER "/NOTE.md\" ]; [ -e \"$D/$X/events.json\" ]");
+	CHECK_INVARIANTS(&f);
+}
+
+static void who_removes_all_that_is_shown_has_removed_it_all(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f, ""))
+		return;
+	STEP(&f, "cp -a \"$D\" ../copy; cd ..; rm -rf project; [ ! -e project ]\n"
+		 "diff -r copy \"$D\"; grep -rq Another \"$S/jpfs/trash/17457886043\"\n"
+		 "grep -rq note \"$S/jpfs/trash/17457886043\"; mkdir project");
+	fixture_wait_end(&f, f.project);
+}
+
+static void an_archive_that_shows_nothing_can_be_removed(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f, ".archive"))
+		return;
+	STEP(&f, "rm -r \"$V/.archive\"; [ ! -e \"$V/.archive\" ]; [ -e \"$V/$X/events.json\" ]\n"
+		 "grep -rq note \"$S/jpfs/trash/17457886043\"; [ -e \"$D/$X/events.json\" ]");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+/* jp asks whether the new name is free, sees that it is, and gives up where it may not rename. */
+static void the_name_of_a_second_directory_is_free(void)
+{
+	static const char *const places[] = {"", ".archive"};
+
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		cleanup_fixture struct fixture f;
+		char script[512];
+
+		if (!begin(&f, places[i]))
+			return;
+		(void)snprintf(script, sizeof(script),
+			       "mv -nT \"$V/$X\" \"$V/%s/" OTHER "\"; [ ! -e \"$V/$X\" ]\n"
+			       "[ \"$(title \"$V/%s/" OTHER "\")\" = 'First Title' ]\n"
+			       "[ ! -e \"$V/%s/" OTHER "/NOTE.md\" ]\n"
+			       "grep -rq note \"$S/jpfs/trash/17457886043\"",
+			       places[i], places[i], places[i]);
+		STEP(&f, script);
+		fixture_umount(&f);
+		CHECK_INVARIANTS(&f);
+	}
+}
+
+static void a_merge_that_brings_another_title_shows_one_and_its_resolution_the_other(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	STEP(&f,
+	     "git switch -q -c theirs; git mv \".jp/conversations/$X\" .jp/conversations/" OTHER
+	     "\n"
+	     "git commit -qm renamed; git switch -q main\n"
+	     "touch -d 2026-03-05 .jp/conversations/*/*.json; cp -a .jp/conversations/$X ../kept");
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"");
+	fixture_umount(&f);
+	/* Both are tracked from here on, then somebody removes the old one and it is pulled. */
+	STEP(&f, "git checkout -q theirs -- .jp; git commit -qam both; git branch both\n"
+		 "git switch -q -c resolved; git rm -rq \".jp/conversations/$X\"; git commit -qm "
+		 "resolved\n"
+		 "git switch -q both");
+	fixture_mount(&f);
+	STEP(&f,
+	     "[ \"$(ls \"$V\" | grep -c ^17457886043)\" = 1 ]; [ -e \"$V/$X/events.json\" ]\n"
+	     "git checkout -q -f resolved; [ \"$(ls \"$V\" | grep ^17457886043)\" = " OTHER " ]\n"
+	     "git status --porcelain > ../status; [ ! -s ../status ] || fail \"$(cat ../status)\"\n"
+	     "diff -r ../kept \"$V/" OTHER "\"");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		TEST(a_second_directory_is_shown_when_the_first_one_goes),
+		TEST(a_second_directory_is_found_by_its_name_when_the_first_one_goes),
+		TEST(who_removes_all_that_is_shown_has_removed_it_all),
+		TEST(an_archive_that_shows_nothing_can_be_removed),
+		TEST(the_name_of_a_second_directory_is_free),
+		TEST(a_merge_that_brings_another_title_shows_one_and_its_resolution_the_other),
+		CU_TEST_INFO_NULL,
+	};
+
+	return fixture_run_suite("second", tests);
+}
