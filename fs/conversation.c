@@ -14,6 +14,7 @@
 #include "core/validity.h"
 #include "fs/log.h"
 #include "fs/notify.h"
+#include "fs/repeat.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -263,8 +264,14 @@ static bool accept_durable(struct jpfs_conversation *conversation)
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		enum jp_managed which = (enum jp_managed)i;
 
-		if (!is_there[i] || jpfs_version_matches(&conversation->known[i], &stats[i]))
+		if (is_there[i] ? jpfs_version_matches(&conversation->known[i], &stats[i])
+				: conversation->known[i].ino == 0)
 			continue;
+		jpfs_repeat_note_durable_locked(conversation, i, is_there[i] ? &stats[i] : NULL);
+		if (!is_there[i]) {
+			conversation->known[i] = conversation->same[i] = (struct jpfs_version){0};
+			continue;
+		}
 		jpfs_entry_replaced_locked(conversation, jp_managed_name(which), &stats[i]);
 		jpfs_know_version_locked(conversation, which, &stats[i]);
 		if (conversation->is_local || is_projected(conversation, which, &stats[i]))

@@ -1,6 +1,7 @@
 /* Finding names: LOOKUP and FORGET. */
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/repeat.h"
 #include "fs/told.h"
 #include "fs/transcripts.h"
 #include "include/jpfs.h"
@@ -95,6 +96,18 @@ static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char
 	return r;
 }
 
+/* Whether a file came that the companion is about to make: it has to find nothing. */
+static bool is_to_be_made(struct jpfs_object *parent, const char *name)
+{
+	struct jpfs_inner_place place;
+	cleanup_unlock pthread_mutex_t *held = NULL;
+
+	if (jpfs_inner_place(parent, name, &place) < 0)
+		return false;
+	held = jp_lock(&place.conversation->lock);
+	return jpfs_repeat_is_sent_locked(place.conversation, place.path, JPFS_CAME);
+}
+
 void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
@@ -102,7 +115,9 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	cleanup_object struct jpfs_object *object = NULL;
 	double keep = 0;
 	int r = directory == NULL ? -ESTALE
-				  : lookup(connection->view, directory, name, &object, &keep);
+		: jpfs_is_companion(req) && is_to_be_made(directory, name)
+			? -ENOENT
+			: lookup(connection->view, directory, name, &object, &keep);
 
 	if (r == -ENOENT && keep > 0) {
 		const struct fuse_entry_param nothing = {.entry_timeout = keep};

@@ -15,11 +15,22 @@
 #include <stdio.h>
 #include <string.h>
 
+bool jpfs_is_companion(fuse_req_t req)
+{
+	const struct jpfs_connection *connection = fuse_req_userdata(req);
+	const struct jpfs_view *view = connection->view;
+
+	return view->companion > 0 && fuse_req_ctx(req)->pid == view->companion &&
+	       view->notify != NULL && jpfs_notify_can_await(view->notify);
+}
+
 struct jpfs_connection *jpfs_connection_of(fuse_req_t req)
 {
 	struct jpfs_connection *connection = fuse_req_userdata(req);
 
-	jpfs_idle_touch(connection->idle);
+	/* What others do in the store is no use of this mount. */
+	if (!jpfs_is_companion(req))
+		jpfs_idle_touch(connection->idle);
 	return connection;
 }
 

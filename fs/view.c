@@ -14,6 +14,7 @@
 #include "core/conversation_id.h"
 #include "core/user_data.h"
 #include "fs/log.h"
+#include "fs/repeat.h"
 #include "fs/transcripts.h"
 
 #include <fcntl.h>
@@ -80,6 +81,7 @@ static void free_conversation(struct jpfs_conversation *conversation)
 	jpfs_notes_free(&conversation->removed);
 	jpfs_notes_free(&conversation->doomed);
 	jpfs_notes_free(&conversation->absent);
+	jpfs_repeats_free(&conversation->repeats);
 	pthread_mutex_destroy(&conversation->lock);
 	free(conversation->name);
 	free(conversation);

@@ -87,6 +87,7 @@ struct jpfs_content {
 enum jpfs_home { JPFS_DURABLE, JPFS_STAGED, JPFS_WORKSPACE, JPFS_PINNED };
 
 struct jpfs_conversation;
+struct jpfs_repeat;
 struct jpfs_view;
 
 /* A version of a file, by what stat says of it. */
@@ -202,6 +203,7 @@ struct jpfs_conversation {
 	struct jpfs_note *doomed;    /* unmanaged, to be taken from the durable copy later */
 	struct jpfs_note *absent;    /* told.h: names that the kernel holds to lead nowhere */
 	uint64_t told, told_listing; /* told.h: of the directory; 0: nothing */
+	struct jpfs_repeat *repeats; /* repeat.h: changes that watchers are to hear of */
 	/* protected by work->lock */
 	struct jpfs_conversation *next_work;
 	int64_t due_ms;
