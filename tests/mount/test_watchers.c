@@ -473,7 +473,9 @@ static void a_killed_daemon_leaves_no_process_that_repeats(void)
 		     "until_ok test -e ../written; rm ../written\n"
 		     "until_ok test ! -d /proc/$(cat ../companion)");
 	}
+	/* What had been projected last is earlier than what is stored by now: by the rules a draft. */
 	fixture_mount(&f);
+	step(&f, __LINE__, "cat \"$V/$X\"/* > ../all; \"$J\" discard 17457886043 || :");
 	fixture_umount(&f);
 	CHECK_INVARIANTS(&f);
 }
