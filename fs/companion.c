@@ -96,16 +96,17 @@ static void repeat_change(int parent, const char *name, const struct message *me
 {
 	const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 	cleanup_close int fd = openat(parent, name, O_WRONLY | flags);
+	bool may_write = fd >= 0;
 
-	if (fd < 0)
+	if (!may_write)
 		fd = openat(parent, name, O_RDONLY | flags); /* its mode forbids more */
 	/* That was the version which the kernel had. The name leads to the new one before anybody is
 	 * woken. */
 	(void)mkdirat(parent, name, 0700);
-	if (fd < 0)
-		return;
-	(void)!ftruncate(fd, message->size);
-	(void)fchmod(fd, message->mode);
+	if (may_write)
+		(void)!ftruncate(fd, message->size);
+	else if (fd >= 0)
+		(void)fchmod(fd, message->mode);
 }
 
 static void repeat(const struct companion *companion, const struct message *message)

@@ -7,11 +7,12 @@
  * handlers, which know it by its process number, answer with what is true and touch nothing. No
  * watch on the store sees anything of it, so two mounts cannot echo each other.
  *
- *     changed   opened for writing, truncated to the size that it has, chmod to the mode that it has,
- *               closed. The version that the kernel had is the one that is opened, and its name is
- *               prodded first: who watches the directory hears that the name was written (MODIFY,
- *               ATTRIB, CLOSE_WRITE) when it leads to the new version, and who watches the file is
- *               told besides that it is gone (DELETE_SELF), as after a rename over it.
+ *     changed   opened for writing, truncated to the size that it has, closed. The version that the
+ *               kernel had is the one that is opened, and its name is prodded before it is
+ *               truncated: who watches the directory hears that the name was written (MODIFY,
+ *               CLOSE_WRITE) when it leads to the new version, and who watches the file is told
+ *               besides that it is gone (DELETE_SELF), as after a rename over it. Of a file that we
+ *               may not write, at least a change of its attributes is heard.
  *     came      made with mknod(2), then as above
  *     went      unlinked, if the kernel knew it
  *
