@@ -350,7 +350,7 @@ static void remove_leftovers(struct jpfs_view *view)
 	jpfs_listing_release(&listing);
 }
 
-/* git is perhaps still making this directory, and creates each file as if none was there: what the
+/* It was made while the mount was away. git is perhaps still making this directory, and creates each file as if none was there: what the
  * workspace lacks stays hidden for a moment. */
 static void expect_more(struct jpfs_view *view, uint64_t id)
 {
@@ -359,6 +359,7 @@ static void expect_more(struct jpfs_view *view, uint64_t id)
 	if (conversation == NULL)
 		return;
 	pthread_mutex_lock(&conversation->lock);
+	conversation->has_returned = true;
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		char path[JPFS_PATH_BYTES];
 		struct stat st;

@@ -171,9 +171,10 @@ struct jpfs_conversation {
 	bool is_local; /* in .jpfs/local: it has no workspace side */
 	/* protected by lock from here on */
 	bool is_reconciled;
-	bool may_repair;         /* the durable copy has been in pieces for long: make it whole */
-	bool is_new;             /* made by mkdir, and nothing created in it yet */
-	bool is_watched;         /* changes of the durable copy are heard of */
+	bool has_returned; /* put there while the daemon had detached itself, and not met since */
+	bool may_repair;   /* the durable copy has been in pieces for long: make it whole */
+	bool is_new;       /* made by mkdir, and nothing created in it yet */
+	bool is_watched;   /* changes of the durable copy are heard of */
 	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
 	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
