@@ -99,13 +99,17 @@ static int lookup(struct jpfs_view *view, struct jpfs_object *parent, const char
 /* Whether a file came that the companion is about to make: it has to find nothing. */
 static bool is_to_be_made(struct jpfs_object *parent, const char *name)
 {
-	struct jpfs_inner_place place;
 	cleanup_unlock pthread_mutex_t *held = NULL;
+	const struct jpfs_entry *entry;
+	struct jpfs_inner_place place;
 
 	if (jpfs_inner_place(parent, name, &place) < 0)
 		return false;
 	held = jp_lock(&place.conversation->lock);
-	return jpfs_repeat_is_sent_locked(place.conversation, place.path, JPFS_CAME);
+	entry = jpfs_entry_live_locked(place.conversation, place.path);
+	/* Being written here, it may be asked for its writer: then it is there. */
+	return (entry == NULL || entry->home != JPFS_STAGED) &&
+	       jpfs_repeat_is_sent_locked(place.conversation, place.path, JPFS_CAME);
 }
 
 void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -130,14 +134,18 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 void jpfs_op_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
 {
-	jpfs_node_forget(&jpfs_connection_of(req)->nodes, nodeid, nlookup);
+	/* Nobody's use of the mount: the kernel does so in its own time. */
+	struct jpfs_connection *connection = fuse_req_userdata(req);
+
+	jpfs_node_forget(&connection->nodes, nodeid, nlookup);
 	fuse_reply_none(req);
 }
 
 void jpfs_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
+	struct jpfs_connection *connection = fuse_req_userdata(req);
+
 	for (size_t i = 0; i < count; i++)
-		jpfs_node_forget(&jpfs_connection_of(req)->nodes, forgets[i].ino,
-				 forgets[i].nlookup);
+		jpfs_node_forget(&connection->nodes, forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }

@@ -100,6 +100,9 @@ static bool is_true_now(struct jpfs_conversation *conversation, const struct jpf
 bool jpfs_repeat_take_locked(struct jpfs_conversation *conversation, enum jpfs_change *ret_change,
 			     char **ret_path, struct stat *ret)
 {
+	/* It has left the view: whoever took it away was heard. */
+	if (!conversation->in_view || conversation->is_local)
+		jpfs_repeats_free(&conversation->repeats);
 	for (struct jpfs_repeat **link = &conversation->repeats; *link != NULL;) {
 		struct jpfs_repeat *repeat = *link;
 		char *path = NULL;

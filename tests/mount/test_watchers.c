@@ -486,6 +486,28 @@ static void where_nobody_can_watch_nothing_is_repeated(void)
 	CHECK_INVARIANTS(&f);
 }
 
+static void changes_outside_are_no_use_of_the_mount(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	mount_with_all_stored(&f);
+	fixture_umount(&f);
+	fixture_mount_at(&f, f.project, "idle_timeout=2");
+	/* It ends by itself, though what is changed all the while is repeated. */
+	step(&f, __LINE__,
+	     "ls \"$V/$X\" > ../list; n=0\n"
+	     "ends() { n=$((n+1)); retitle \"$D/$X/metadata.json\" \"Number $n\"; not is_mounted "
+	     "\"$V\"; }\n"
+	     "until_ok ends");
+	fixture_wait_end(&f, f.project);
+	/* What was changed since waits for the next mount. */
+	fixture_mount(&f);
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 static void a_killed_daemon_leaves_no_process_that_repeats(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
@@ -629,6 +651,7 @@ int main(void)
 		TEST(what_does_not_change_this_view_is_not_heard),
 		TEST(a_storm_of_changes_ends_with_the_last_one),
 		TEST(where_nobody_can_watch_nothing_is_repeated),
+		TEST(changes_outside_are_no_use_of_the_mount),
 		TEST(a_killed_daemon_leaves_no_process_that_repeats),
 		TEST(inotifywait_hears_all_kinds_of_waiting),
 		TEST(entr_runs_its_command_for_each_change),
