@@ -345,6 +345,7 @@ static void an_untracked_cache_and_a_monitor_hide_nothing(void)
 	     "?? $p/dir/other\" 'in it'; rm -r $p/dir; sees '' 'no directory'\n"
 	     "  cp -r $p/$X $p/17457886400-new; [ \"$(git status --porcelain -uall | wc -l)\" = 3 "
 	     "] || fail 'new'\n"
+	     "  until_ok test -e \"$D/17457886400-new/events.json\"\n"
 	     "  rm -r $p/17457886400-new; sees '' 'gone'\n"
 	     "  append $p/$X/events.json \"with $monitor\"; sees \" M $p/$X/events.json\" edited; "
 	     "git commit -qam edited; sees '' in\n"
