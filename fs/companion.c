@@ -19,10 +19,16 @@
 /* Where there are no leases, quiet has to do. */
 #define QUIET_MS 1000
 
-/* One request, as it travels. A serial of 0 asks for a prod. */
+enum task { PROD, REPEAT, AWAIT };
+
+/* One request, as it travels. */
 struct message {
 	dev_t device;
-	uint64_t ino, serial, generation;
+	enum task task;
+	enum jpfs_change change;          /* REPEAT */
+	mode_t mode;                      /* the same: what the file has */
+	off_t size;                       /* the same */
+	uint64_t ino, serial, generation; /* AWAIT */
 	char path[JPFS_PATH_BYTES];
 };
 
@@ -82,6 +88,42 @@ static void prod(const struct companion *companion, const struct message *messag
 
 	if (parent >= 0)
 		(void)mkdirat(parent, name, 0700); /* fails, and that is what it is for */
+}
+
+/* The handlers know who asks, and answer as if it had been done. Should they ever not: size and mode
+ * are what the file has, so nothing is lost. */
+static void repeat_change(int parent, const char *name, const struct message *message)
+{
+	const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	cleanup_close int fd = openat(parent, name, O_WRONLY | flags);
+	bool may_write = fd >= 0;
+
+	if (!may_write)
+		fd = openat(parent, name, O_RDONLY | flags); /* its mode forbids more */
+	/* That was the version which the kernel had. The name leads to the new one before anybody is
+	 * woken. */
+	(void)mkdirat(parent, name, 0700);
+	if (may_write)
+		(void)!ftruncate(fd, message->size);
+	else if (fd >= 0)
+		(void)fchmod(fd, message->mode);
+}
+
+static void repeat(const struct companion *companion, const struct message *message)
+{
+	const char *name;
+	cleanup_close int parent = open_parent(companion, message, &name);
+
+	if (parent < 0)
+		return;
+	if (message->change == JPFS_WENT) {
+		if (unlinkat(parent, name, 0) < 0)
+			(void)mkdirat(parent, name, 0700);
+		return;
+	}
+	if (message->change == JPFS_CAME)
+		(void)mknodat(parent, name, S_IFREG | message->mode, 0);
+	repeat_change(parent, name, message);
 }
 
 /* ---- writers ---- */
@@ -236,8 +278,10 @@ static bool serve_one(struct companion *companion)
 	if (size <= (ssize_t)offsetof(struct message, path))
 		return false;
 	message.path[sizeof(message.path) - 1] = '\0';
-	if (message.serial != 0)
+	if (message.task == AWAIT)
 		await(companion, &message);
+	else if (message.task == REPEAT)
+		repeat(companion, &message);
 	else
 		prod(companion, &message);
 	return true;
@@ -249,7 +293,8 @@ static _Noreturn void run(int socket, int workspace_fd)
 	struct pollfd fds[2];
 
 	close_all_but(socket, workspace_fd);
-	(void)signal(SIGIO, SIG_IGN); /* somebody opens what has a lease at this moment */
+	(void)signal(SIGIO, SIG_IGN);   /* somebody opens what has a lease at this moment */
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file may be larger than we may make one */
 	companion.inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	fds[0] = (struct pollfd){.fd = socket, .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = companion.inotify_fd, .events = POLLIN};
@@ -306,7 +351,21 @@ static int send_message(int socket, struct message *message, const char *path)
 
 int jpfs_companion_prod(int socket, dev_t device, const char *path)
 {
-	struct message message = {.device = device};
+	struct message message = {.device = device, .task = PROD};
+
+	return send_message(socket, &message, path);
+}
+
+int jpfs_companion_repeat(int socket, dev_t device, const char *path, enum jpfs_change change,
+			  const struct stat *st)
+{
+	struct message message = {
+		.device = device,
+		.task = REPEAT,
+		.change = change,
+		.mode = st->st_mode & 07777,
+		.size = st->st_size,
+	};
 
 	return send_message(socket, &message, path);
 }
@@ -315,7 +374,12 @@ int jpfs_companion_await(int socket, dev_t device, const char *path, uint64_t in
 			 uint64_t generation)
 {
 	struct message message = {
-		.device = device, .ino = ino, .serial = serial, .generation = generation};
+		.device = device,
+		.task = AWAIT,
+		.ino = ino,
+		.serial = serial,
+		.generation = generation,
+	};
 
 	return send_message(socket, &message, path);
 }

@@ -5,12 +5,14 @@
  * call may wait for a lock in the kernel that somebody holds who waits for an answer of ours. If the
  * daemon is killed just then, its waiting thread cannot end, its connection stays open, and both wait
  * for ever. The companion has no connection open: when the daemon dies, the kernel aborts the
- * connection, and whatever the companion waits for fails. It does two things:
+ * connection, and whatever the companion waits for fails. It does three things:
  *
  * - *Prodding*: told a path, it tries to make a directory there. For that the kernel asks for the
  *   name anew, whatever it keeps (LOOKUP_EXCL, Documentation/filesystems/path-lookup.rst), and finds
  *   that there is one, or is told so by the daemon, which knows the companion by its process number:
  *   nothing is ever made.
+ * - *Repeating*: told what changed outside the mount, it does what looks like it through the mount, so
+ *   that those are woken who watch. The daemon answers, and nothing is changed by it; see repeat.h.
  * - *Waiting for writers*: where opening and closing are no requests, it tells when nobody has a file
  *   open for writing any more. inotify tells of the closing, and a read lease, which the kernel grants
  *   only while there is no writer, tells whether that was the last one (fcntl(2), F_SETLEASE). What
@@ -21,6 +23,7 @@
 #pragma once
 
 #include "core/base/cleanup.h"
+#include "fs/repeat.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -42,6 +45,11 @@ must_check int jpfs_companion_start(int workspace_fd, pid_t *ret_pid);
 /* Have it prod `path`, from the root of the mount of this device: 0; -EAGAIN it has much to do;
  * -EPIPE it is gone. */
 must_check int jpfs_companion_prod(int socket, dev_t device, const char *path);
+
+/* Have it repeat a change; `st` is what the file has now, of one that went nothing. As above; it prods
+ * the name, too. */
+must_check int jpfs_companion_repeat(int socket, dev_t device, const char *path,
+				     enum jpfs_change change, const struct stat *st);
 
 /*
  * Have it tell when the file of this inode number at `path` has no writer.

@@ -452,6 +452,10 @@ static int gather_unit(struct jpfs_conversation *conversation, const struct jp_b
 					   (pairs[i].workspace_is_base || pairs[i].is_same);
 	}
 	facts->workspace.is_draft = facts->workspace.is_draft || (has_draft && is_beside);
+	/* git put it there, or goes back to it: an earlier version is meant, as if it had been written
+	 * through the mount. The note was lost when the directory went. */
+	facts->has_base =
+		facts->has_base || (conversation->has_returned && facts->workspace.is_there);
 	if (facts->is_same)
 		return 0;
 	r = is_valid_side(conversation, pairs, count, true, &facts->durable.is_valid);
@@ -703,7 +707,10 @@ int jpfs_converge_locked(struct jpfs_conversation *conversation)
 	/* The workspace's alone, until it is written; or being made. */
 	if (r == -ENOENT || r == -EAGAIN)
 		return 0;
-	return r < 0 ? r : converge_unmanaged(conversation, "", 0);
+	if (r < 0)
+		return r;
+	conversation->has_returned = false;
+	return converge_unmanaged(conversation, "", 0);
 }
 
 int jpfs_converge_look_locked(struct jpfs_conversation *conversation)

@@ -15,6 +15,7 @@
 #include "fs/glance.h"
 #include "fs/log.h"
 #include "fs/notify.h"
+#include "fs/repeat.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -289,10 +290,17 @@ static int accept_durable(struct jpfs_conversation *conversation)
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		enum jp_managed which = (enum jp_managed)i;
 
-		if (!is_there[i] || jpfs_version_matches(&conversation->known[i], &stats[i]))
+		if (is_there[i] ? jpfs_version_matches(&conversation->known[i], &stats[i])
+				: conversation->known[i].ino == 0)
 			continue;
-		if (!conversation->is_local && jpfs_draft_holds_locked(conversation, which)) {
+		if (is_there[i] && !conversation->is_local &&
+		    jpfs_draft_holds_locked(conversation, which)) {
 			jpfs_know_version_locked(conversation, which, &stats[i]);
+			continue;
+		}
+		jpfs_repeat_note_durable_locked(conversation, i, is_there[i] ? &stats[i] : NULL);
+		if (!is_there[i]) {
+			conversation->known[i] = conversation->same[i] = (struct jpfs_version){0};
 			continue;
 		}
 		jpfs_entry_replaced_locked(conversation, jp_managed_name(which), &stats[i]);

@@ -12,6 +12,7 @@
  */
 #include "core/base/io.h"
 #include "core/validity.h"
+#include "fs/repeat.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -206,6 +207,7 @@ int jpfs_draft_commit(struct jpfs_conversation *conversation)
 int jpfs_draft_discard(struct jpfs_conversation *conversation)
 {
 	cleanup_unlock pthread_mutex_t *held = NULL;
+	enum jpfs_change change;
 	unsigned drafts;
 	int r = settle(conversation);
 
@@ -218,9 +220,13 @@ int jpfs_draft_discard(struct jpfs_conversation *conversation)
 	for (int i = 0; i < JP_MANAGED_COUNT && r == 0; i++) {
 		if ((drafts & (1U << i)) == 0)
 			continue;
+		change = (conversation->hidden & (1U << i)) != 0 ? JPFS_CAME : JPFS_CHANGED;
 		r = jpfs_keep_loser_locked(conversation, (enum jp_managed)i);
-		if (r == 0)
+		if (r == 0) {
 			jpfs_draft_ended_locked(conversation, (enum jp_managed)i);
+			jpfs_repeat_note_locked(conversation, jp_managed_name((enum jp_managed)i),
+						change);
+		}
 	}
 	jpfs_work_add(conversation, 0);
 	return r;

@@ -8,6 +8,7 @@
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "fs/glance.h"
+#include "fs/repeat.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -106,6 +107,7 @@ static void follow_unmanaged(struct jpfs_conversation *conversation, const char 
 	if (jpfs_note_find(conversation->added, path) != NULL)
 		return;
 	jp_ignore(jpfs_note_add(&conversation->added, path)); /* the next look tries again */
+	jpfs_repeat_note_locked(conversation, path, JPFS_CHANGED);
 	jpfs_work_add(conversation, 0);
 }
 

@@ -138,21 +138,46 @@ static bool current_device(struct jpfs_notify *notify, dev_t *ret)
 	return true;
 }
 
+/* Have the companion prod a name, or (`st` not NULL) repeat a change. 0 or -errno. */
+static int tell_companion(struct jpfs_notify *notify, const char *path, enum jpfs_change change,
+			  const struct stat *st)
+{
+	dev_t device;
+	int r = -EAGAIN;
+
+	/* Without the lock: what the companion does, others of our threads answer. */
+	if (notify->companion_fd < 0 || !current_device(notify, &device))
+		return -EPIPE;
+	for (int tries = 0; r == -EAGAIN && tries < 1000; tries++) {
+		if (tries > 0)
+			(void)poll(NULL, 0, 1);
+		r = st != NULL
+			    ? jpfs_companion_repeat(notify->companion_fd, device, path, change, st)
+			    : jpfs_companion_prod(notify->companion_fd, device, path);
+	}
+	return r;
+}
+
+/* Whether the kernel has this directory on the mount that paths lead to: nobody can watch another. */
+static bool kernel_has(struct jpfs_notify *notify, uint64_t nodeid)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&notify->sessions_lock);
+
+	return notify->connections != NULL && jpfs_nodes_has(notify->connections->nodes, nodeid);
+}
+
+bool jpfs_notify_repeat(struct jpfs_notify *notify, uint64_t directory, const char *path,
+			enum jpfs_change change, const struct stat *st)
+{
+	return kernel_has(notify, directory) && tell_companion(notify, path, change, st) == 0;
+}
+
 void jpfs_notify_name(struct jpfs_notify *notify, uint64_t directory, const char *path)
 {
 	cleanup_unlock pthread_mutex_t *held = NULL;
 	const char *name = strrchr(path, '/') + 1;
-	int r = -EPIPE;
-	dev_t device;
+	int r = tell_companion(notify, path, JPFS_CHANGED, NULL);
 
-	/* Without the lock: what the companion does, others of our threads answer. */
-	if (notify->companion_fd >= 0 && current_device(notify, &device)) {
-		r = jpfs_companion_prod(notify->companion_fd, device, path);
-		for (int tries = 0; r == -EAGAIN && tries < 1000; tries++) {
-			(void)poll(NULL, 0, 1);
-			r = jpfs_companion_prod(notify->companion_fd, device, path);
-		}
-	}
 	held = jp_lock(&notify->sessions_lock);
 	for (struct connection *one = notify->connections; one != NULL; one = one->next) {
 		/* An older mount has no path that leads to it any more. */

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "core/base/cleanup.h"
+#include "fs/repeat.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,3 +78,7 @@ void jpfs_notify_partitions(struct jpfs_notify *notify, struct jpfs_view *view);
 must_check int jpfs_notify_await_locked(struct jpfs_notify *notify, struct jpfs_entry *entry);
 /* A name leads elsewhere: `path` from the mount's root, its directory's nodeid. */
 void jpfs_notify_name(struct jpfs_notify *notify, uint64_t directory, const char *path);
+/* Repeat a change for those who watch, and tell the name with it. False: there is nobody, or it cannot
+ * be done, and the name is still to be told. */
+bool jpfs_notify_repeat(struct jpfs_notify *notify, uint64_t directory, const char *path,
+			enum jpfs_change change, const struct stat *st);

@@ -168,6 +168,11 @@ void jpfs_op_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *attr, int t
 	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 	int r = object == NULL ? -ESTALE : 0;
 
+	/* It repeats what was done elsewhere: repeat.h. */
+	if (jpfs_is_companion(req)) {
+		reply_attr(req, "setattr", r, object);
+		return;
+	}
 	/* truncate(2), by a name that leads elsewhere now: the kernel asks for it again. */
 	if (r == 0 && file == NULL && (to_set & FUSE_SET_ATTR_SIZE) != 0 &&
 	    object->kind == JPFS_ENTRY && jpfs_entry_was_replaced(jpfs_as_entry(object)))

@@ -2,6 +2,7 @@
 #include "fs/heap.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/repeat.h"
 #include "fs/told.h"
 #include "fs/transcripts.h"
 #include "include/jpfs.h"
@@ -99,6 +100,22 @@ int jpfs_lookup(struct jpfs_view *view, struct jpfs_object *parent, const char *
 	return r;
 }
 
+/* Whether a file came that the companion is about to make: it has to find nothing. */
+static bool is_to_be_made(struct jpfs_object *parent, const char *name)
+{
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	const struct jpfs_entry *entry;
+	struct jpfs_inner_place place;
+
+	if (jpfs_inner_place(parent, name, &place) < 0)
+		return false;
+	held = jp_lock(&place.conversation->lock);
+	entry = jpfs_entry_live_locked(place.conversation, place.path);
+	/* Being written here, it may be asked for its writer: then it is there. */
+	return (entry == NULL || entry->home != JPFS_STAGED) &&
+	       jpfs_repeat_is_sent_locked(place.conversation, place.path, JPFS_CAME);
+}
+
 void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
@@ -112,7 +129,9 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		cleanup_object struct jpfs_object *object = NULL;
 		double keep = 0;
 
-		r = jpfs_lookup(connection->view, directory, name, &object, &keep);
+		r = jpfs_is_companion(req) && is_to_be_made(directory, name)
+			    ? -ENOENT
+			    : jpfs_lookup(connection->view, directory, name, &object, &keep);
 		if (r == -ENOENT && keep > 0) {
 			entry = (struct fuse_entry_param){.entry_timeout = keep};
 			(void)fuse_reply_entry(req,
@@ -127,16 +146,20 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 void jpfs_op_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t nlookup)
 {
-	jpfs_node_forget(&jpfs_connection_of(req)->nodes, nodeid, nlookup);
+	/* Nobody's use of the mount: the kernel does so in its own time. */
+	struct jpfs_connection *connection = fuse_req_userdata(req);
+
+	jpfs_node_forget(&connection->nodes, nodeid, nlookup);
 	fuse_reply_none(req);
 	jpfs_heap_freed(1);
 }
 
 void jpfs_op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
+	struct jpfs_connection *connection = fuse_req_userdata(req);
+
 	for (size_t i = 0; i < count; i++)
-		jpfs_node_forget(&jpfs_connection_of(req)->nodes, forgets[i].ino,
-				 forgets[i].nlookup);
+		jpfs_node_forget(&connection->nodes, forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 	jpfs_heap_freed((unsigned)count);
 }

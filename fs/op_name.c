@@ -3,6 +3,7 @@
 #include "fs/desktop_trash.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
+#include "fs/repeat.h"
 #include "fs/transcripts.h"
 #include "include/jpfs.h"
 
@@ -56,13 +57,40 @@ static int make_node(struct jpfs_view *view, struct jpfs_object *parent, const c
 	return r;
 }
 
+/* A file that came, or went, without the kernel's doing: `ret` is there, or `ret` is NULL and it is
+ * not. -EPERM nothing of the kind is known. */
+static int repeat(struct jpfs_object *parent, const char *name, struct jpfs_object **ret)
+{
+	enum jpfs_change change = ret != NULL ? JPFS_CAME : JPFS_WENT;
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_inner_place place;
+	struct jpfs_entry *entry;
+
+	if (jpfs_inner_place(parent, name, &place) < 0)
+		return -EPERM;
+	held = jpfs_conversation_enter(place.conversation);
+	if (!jpfs_repeat_is_sent_locked(place.conversation, place.path, change))
+		return -EPERM;
+	jpfs_repeat_forget_locked(place.conversation, place.path);
+	if (jpfs_entry_lookup_locked(place.conversation, place.path, &entry) < 0)
+		return ret == NULL ? 0 : -EPERM;
+	object = &entry->object;
+	if (ret == NULL)
+		return -EPERM;
+	*ret = TAKE_PTR(object);
+	return 0;
+}
+
 void jpfs_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 	cleanup_object struct jpfs_object *directory = jpfs_node_get(&connection->nodes, parent);
 	cleanup_object struct jpfs_object *object = NULL;
 	int r = directory == NULL ? -ESTALE
-				  : make_node(connection->view, directory, name, mode, &object);
+		: jpfs_is_companion(req)
+			? repeat(directory, name, &object)
+			: make_node(connection->view, directory, name, mode, &object);
 
 	(void)device;
 	jpfs_reply_entry(req, "mknod", r, object);
@@ -112,9 +140,8 @@ void jpfs_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t m
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 
-	/* It wanted the kernel to look, and does not mean it: companion.h. */
-	if (connection->view->companion > 0 &&
-	    fuse_req_ctx(req)->pid == connection->view->companion) {
+	/* It wanted the kernel to look, and does not mean it. */
+	if (jpfs_is_companion(req)) {
 		jpfs_reply_result(req, "mkdir", -EEXIST);
 		return;
 	}
@@ -207,8 +234,14 @@ void jpfs_op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 	cleanup_object struct jpfs_object *directory = jpfs_node_get(&connection->nodes, parent);
-	int r = directory == NULL ? -ESTALE : remove_file(connection->view, directory, name);
+	int r = -ESTALE;
 
+	if (directory != NULL && jpfs_is_companion(req)) {
+		jpfs_reply_result(req, "unlink", repeat(directory, name, NULL));
+		return;
+	}
+	if (directory != NULL)
+		r = remove_file(connection->view, directory, name);
 	note_emptiness(connection, r, directory);
 	jpfs_reply_result(req, "unlink", r);
 }

@@ -56,6 +56,8 @@ struct jpfs_connection {
 
 /* The connection that a request came by; it is in use now. */
 struct jpfs_connection *jpfs_connection_of(fuse_req_t req);
+/* Whether our own second process asks: what it wants to change is not meant (companion.h). */
+bool jpfs_is_companion(fuse_req_t req);
 void jpfs_connection_init(struct jpfs_connection *connection, struct jpfs_view *view,
 			  struct jpfs_idle *idle);
 /* No request is under way any more: let go of whatever the kernel still held. */

@@ -15,11 +15,22 @@
 #include <stdio.h>
 #include <string.h>
 
+bool jpfs_is_companion(fuse_req_t req)
+{
+	const struct jpfs_connection *connection = fuse_req_userdata(req);
+	const struct jpfs_view *view = connection->view;
+
+	return view->companion > 0 && fuse_req_ctx(req)->pid == view->companion &&
+	       view->notify != NULL && jpfs_notify_can_await(view->notify);
+}
+
 struct jpfs_connection *jpfs_connection_of(fuse_req_t req)
 {
 	struct jpfs_connection *connection = fuse_req_userdata(req);
 
-	jpfs_idle_touch(connection->idle);
+	/* What others do in the store is no use of this mount. */
+	if (!jpfs_is_companion(req))
+		jpfs_idle_touch(connection->idle);
 	return connection;
 }
 
@@ -204,7 +215,8 @@ void jpfs_reply_result(fuse_req_t req, const char *operation, int r)
 static bool is_ever_new(const struct jpfs_object *object)
 {
 	return object->kind == JPFS_LOCAL || object->kind == JPFS_LOCAL_ARCHIVE ||
-	       object->kind == JPFS_HISTORY || object->kind == JPFS_KEPT_OF;
+	       object->kind == JPFS_HISTORY || object->kind == JPFS_KEPT_OF ||
+	       object->kind == JPFS_TRANSCRIPTS || object->kind == JPFS_TRANSCRIPTS_ARCHIVE;
 }
 
 int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool with_name,
@@ -237,6 +249,8 @@ int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool wi
 	} else if (object->kind == JPFS_OUTSIDER && view->notify != NULL) {
 		/* It lies beneath the mount: nobody reaches it but through us. */
 		ret_keep->attributes = ret_keep->name = JPFS_KEEP_SECONDS;
+	} else if (object->kind == JPFS_TRANSCRIPT) {
+		ret_keep->attributes = JPFS_KEEP_SECONDS; /* one version; only the name may go on */
 	} else if (is_ever_new(object)) {
 		clock_gettime(CLOCK_REALTIME, &ret->st_mtim);
 		ret->st_ctim = ret->st_mtim;

@@ -3,6 +3,7 @@
 
 #include "core/base/io.h"
 #include "fs/notify.h"
+#include "fs/repeat.h"
 #include "include/jpfs.h"
 
 #include <fcntl.h>
@@ -12,6 +13,9 @@
 
 /* More absent names than this are not remembered, and then not kept. git asks for three. */
 #define ABSENT_MAX 16
+
+/* So many changes are repeated with one look; the next one has the rest. */
+#define REPEATS_MAX 4
 
 static uint64_t digest_of(const struct stat *st)
 {
@@ -180,6 +184,12 @@ struct news {
 	uint64_t *serials; /* of inodes whose attributes are others now */
 	char **names;      /* that lead elsewhere now, as paths from the mount's root */
 	size_t serial_count, name_count, room;
+	struct {
+		enum jpfs_change change;
+		char *path;
+		struct stat st;
+	} repeats[REPEATS_MAX];
+	size_t repeat_count;
 	bool is_listing; /* the directory's listing is another */
 	bool is_short;   /* no memory for all of it */
 };
@@ -189,6 +199,8 @@ static void news_release(struct news *news)
 	for (size_t i = 0; i < news->name_count; i++)
 		free(news->names[i]);
 	free(news->names);
+	for (size_t i = 0; i < news->repeat_count; i++)
+		free(news->repeats[i].path);
 	free(news->serials);
 }
 
@@ -323,6 +335,32 @@ static void look_locked(struct jpfs_conversation *conversation, struct jpfs_entr
 		conversation->told_listing = 0;
 		news->is_listing = true;
 	}
+	while (news->repeat_count < REPEATS_MAX &&
+	       jpfs_repeat_take_locked(conversation, &news->repeats[news->repeat_count].change,
+				       &news->repeats[news->repeat_count].path,
+				       &news->repeats[news->repeat_count].st))
+		news->repeat_count++;
+	if (news->repeat_count == REPEATS_MAX)
+		jpfs_notify_look(view->notify, conversation);
+}
+
+/* Changes first: they are told by the version that the kernel has, and tell the name with it. */
+static void tell_names(struct jpfs_notify *notify, uint64_t directory, const struct news *news)
+{
+	bool is_repeated[REPEATS_MAX] = {false};
+
+	for (size_t i = 0; i < news->repeat_count; i++)
+		is_repeated[i] = jpfs_notify_repeat(notify, directory, news->repeats[i].path,
+						    news->repeats[i].change, &news->repeats[i].st);
+	for (size_t i = 0; i < news->name_count; i++) {
+		bool is_told = false;
+
+		for (size_t k = 0; k < news->repeat_count; k++)
+			is_told = is_told || (is_repeated[k] &&
+					      strcmp(news->repeats[k].path, news->names[i]) == 0);
+		if (!is_told)
+			jpfs_notify_name(notify, directory, news->names[i]);
+	}
 }
 
 static void look_at_partition(struct jpfs_view *view, struct jpfs_object *partition)
@@ -390,8 +428,7 @@ void jpfs_told_look(struct jpfs_conversation *conversation)
 		jpfs_notify_inode(view->notify, news.serials[i], false);
 	if (news.is_listing)
 		jpfs_notify_inode(view->notify, conversation->object.serial, true);
-	for (size_t i = 0; i < news.name_count; i++)
-		jpfs_notify_name(view->notify, conversation->object.serial, news.names[i]);
+	tell_names(view->notify, conversation->object.serial, &news);
 	look_at_partition(view, &view->root);
 	look_at_partition(view, &view->archive);
 	if (news.is_short)

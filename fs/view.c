@@ -14,6 +14,7 @@
 #include "core/conversation_id.h"
 #include "core/user_data.h"
 #include "fs/log.h"
+#include "fs/repeat.h"
 #include "fs/transcripts.h"
 
 #include <fcntl.h>
@@ -80,6 +81,7 @@ static void free_conversation(struct jpfs_conversation *conversation)
 	jpfs_notes_free(&conversation->removed);
 	jpfs_notes_free(&conversation->doomed);
 	jpfs_notes_free(&conversation->absent);
+	jpfs_repeats_free(&conversation->repeats);
 	pthread_mutex_destroy(&conversation->lock);
 	free(conversation->name);
 	free(conversation);
@@ -349,7 +351,7 @@ static void remove_leftovers(struct jpfs_view *view)
 	jpfs_listing_release(&listing);
 }
 
-/* git is perhaps still making this directory, and creates each file as if none was there: what the
+/* It was made while the mount was away. git is perhaps still making this directory, and creates each file as if none was there: what the
  * workspace lacks stays hidden for a moment. */
 static void expect_more(struct jpfs_view *view, uint64_t id)
 {
@@ -358,6 +360,7 @@ static void expect_more(struct jpfs_view *view, uint64_t id)
 	if (conversation == NULL)
 		return;
 	pthread_mutex_lock(&conversation->lock);
+	conversation->has_returned = true;
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		char path[JPFS_PATH_BYTES];
 		struct stat st;

@@ -87,6 +87,7 @@ struct jpfs_content {
 enum jpfs_home { JPFS_DURABLE, JPFS_STAGED, JPFS_WORKSPACE, JPFS_PINNED };
 
 struct jpfs_conversation;
+struct jpfs_repeat;
 struct jpfs_view;
 
 /* A version of a file, by what stat says of it. */
@@ -176,9 +177,10 @@ struct jpfs_conversation {
 	bool is_local; /* in .jpfs/local: it has no workspace side */
 	/* protected by lock from here on */
 	bool is_reconciled;
-	bool may_repair;         /* the durable copy has been in pieces for long: make it whole */
-	bool is_new;             /* made by mkdir, and nothing created in it yet */
-	bool is_watched;         /* changes of the durable copy are heard of */
+	bool has_returned; /* put there while the daemon had detached itself, and not met since */
+	bool may_repair;   /* the durable copy has been in pieces for long: make it whole */
+	bool is_new;       /* made by mkdir, and nothing created in it yet */
+	bool is_watched;   /* changes of the durable copy are heard of */
 	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
 	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
@@ -212,6 +214,7 @@ struct jpfs_conversation {
 	struct jpfs_note *absent;    /* told.h: names that the kernel holds to lead nowhere */
 	struct jpfs_glance *glance;  /* glance.h: while one is under way; its beginner's */
 	uint64_t told, told_listing; /* told.h: of the directory; 0: nothing */
+	struct jpfs_repeat *repeats; /* repeat.h: changes that watchers are to hear of */
 	/* protected by work->lock */
 	struct jpfs_conversation *next_work;
 	int64_t due_ms;

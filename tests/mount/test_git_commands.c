@@ -148,6 +148,35 @@ static void a_long_rebase_never_takes_its_own_writes_for_edits(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/*
+ * The whole tree goes, the mount with it, and comes back while git goes on writing; the more often the
+ * slower the machine.
+ */
+static void a_rebase_from_the_root_loses_no_turn(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../lib.sh; e=.jp/conversations/$X/events.json\n"
+	     "for i in 1 2 3 4 5 6; do append $e \"turn $i\"; git commit -qam $i; done; cp $e "
+	     "../all\n"
+	     "until_ok cmp $e \"$D/$X/events.json\"\n"
+	     "for sleep in 0 0.2 0.5; do\n"
+	     "  printf '#!/bin/sh\\nsleep %s\\n' $sleep > .git/hooks/post-checkout\n"
+	     "  cp .git/hooks/post-checkout .git/hooks/post-commit; chmod +x .git/hooks/post-c*\n"
+	     "  git rebase --root --no-ff -q > ../log 2>&1 || fail \"$sleep: $(cat ../log; git "
+	     "status)\"\n"
+	     "  clean; cmp ../all $e; until_ok is_mounted \"$V\"; clean; cmp ../all $e\n"
+	     "  none() { [ \"$(drafts .)\" = 0 ]; }; until_ok none; until_ok cmp ../all "
+	     "\"$D/$X/events.json\"\n"
+	     "done\n");
+	fixture_umount(&f);
+	STEP(&f, ". ../lib.sh; clean; cmp ../all .jp/conversations/$X/events.json");
+	CHECK_INVARIANTS(&f);
+}
+
 static void a_bisection_takes_no_turn_from_the_store(void)
 {
 	cleanup_fixture struct fixture f;
@@ -316,6 +345,7 @@ static void an_untracked_cache_and_a_monitor_hide_nothing(void)
 	     "?? $p/dir/other\" 'in it'; rm -r $p/dir; sees '' 'no directory'\n"
 	     "  cp -r $p/$X $p/17457886400-new; [ \"$(git status --porcelain -uall | wc -l)\" = 3 "
 	     "] || fail 'new'\n"
+	     "  until_ok test -e \"$D/17457886400-new/events.json\"\n"
 	     "  rm -r $p/17457886400-new; sees '' 'gone'\n"
 	     "  append $p/$X/events.json \"with $monitor\"; sees \" M $p/$X/events.json\" edited; "
 	     "git commit -qam edited; sees '' in\n"
@@ -371,6 +401,7 @@ int main(void)
 		TEST(a_rebase_and_its_conflict_lose_no_turn),
 		TEST(what_was_written_looks_untouched_when_both_sides_have_it),
 		TEST(a_long_rebase_never_takes_its_own_writes_for_edits),
+		TEST(a_rebase_from_the_root_loses_no_turn),
 		TEST(a_bisection_takes_no_turn_from_the_store),
 		TEST(clean_with_all_its_options_takes_what_git_does_not_know_and_the_store_keeps_it),
 		TEST(worktrees_are_locked_moved_removed_and_pruned),

@@ -186,7 +186,11 @@ static void a_worktree_in_work_is_left_alone(void)
 	     "import json, sys; assert json.load(sys.stdin)[\"mounted\"]'\n"
 	     /* Its mount swept away by somebody, the daemon still has the lock. */
 	     "rm -rf .jp/conversations; until_ok not is_mounted \"$V\"; refused 1 \"$J\" sync\n"
-	     "grep -q 'process' ../err; git checkout -q -- .jp; until_ok is_mounted \"$V\"");
+	     "grep -q 'process' ../err; git checkout -q -- .jp; until_ok is_mounted \"$V\"\n"
+	     /* What git has put back is earlier than what is stored: a draft, as if it was mounted. */
+	     "until_ok sh -c '\"$J\" status | grep -q draft'; grep -q First \"$m\"\n"
+	     "grep -q Edited \"$D/$X/metadata.json\"; \"$J\" discard $X; until_ok grep -q Edited "
+	     "\"$m\"");
 	fixture_umount(&f);
 	CHECK_INVARIANTS(&f);
 }

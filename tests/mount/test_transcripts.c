@@ -114,6 +114,77 @@ static void a_transcript_follows_its_conversation(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* What is read twice is made once, and the second time the kernel has it. */
+static void three_thousand_are_searched_the_second_time_without_being_made(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, ". ../transcripts.sh; until_ok test -d \"$D/17457886045-third-title\"\n"
+		 "cat > ../many.py <<'END'\n"
+		 "import json, os, subprocess, sys\n"
+		 "store, view = sys.argv[1:]\n"
+		 "COUNT = 3000\n"
+		 "first = os.path.join(store, '17457886043-first-title')\n"
+		 "files = {name: open(os.path.join(first, name)).read() for name in\n"
+		 "         ('metadata.json', 'base_config.json', 'events.json')}\n"
+		 "for i in range(COUNT):\n"
+		 "    place = os.path.join(store, '%d-many' % (17460000000 + i))\n"
+		 "    os.mkdir(place)\n"
+		 "    for name, text in files.items():\n"
+		 "        with open(os.path.join(place, name), 'w') as file:\n"
+		 "            file.write(text.replace('First Title?', 'What of number %d?' % i))\n"
+		 "def state():\n"
+		 "    status = json.load(open(view + '/.jpfs/status.json'))\n"
+		 "    io = dict(line.split(': ') for line in open('/proc/%d/io' % status['pid']))\n"
+		 "    return status['requests'], int(io['rchar'])\n"
+		 "def search():\n"
+		 "    before, read_before = state()\n"
+		 "    found = subprocess.run(['grep', '-rlE', 'What of number [0-9]*7\\?', view +\n"
+		 "        '/.jpfs/transcripts'], capture_output=True, text=True).stdout.split()\n"
+		 "    after, read = state()\n"
+		 "    assert len(found) == COUNT // 10, len(found)\n"
+		 "    return {kind: after[kind] - before.get(kind, 0) for kind in after}, read - "
+		 "read_before\n"
+		 "first, first_read = search()\n"
+		 "second, second_read = search()\n"
+		 "text = 'first %d bytes, %s\\nsecond %d bytes, %s' % (first_read, first, "
+		 "second_read, second)\n"
+		 "print(text)\n"
+		 "assert first['read'] >= COUNT, text\n"
+		 /* The status files, and what else is asked of every one: its name. */
+		 "assert second['read'] <= 10, text\n"
+		 "assert second['total'] <= COUNT * 2.1, text\n"
+		 "assert second_read * 4 < first_read, text\n"
+		 "END\n"
+		 "python3 ../many.py \"$D\" \"$V\"");
+	fixture_umount(&f);
+}
+
+static void the_listing_follows_what_comes_and_goes(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f,
+	     ". ../transcripts.sh; until_ok test -d \"$D/17457886045-third-title\"\n"
+	     "t='17457886043-first-title.md 17457886044-second-title.md "
+	     "17457886045-third-title.md'\n"
+	     "listed \"$t\" '' ''; listed \"$t\" '' ''; cp -a \"$D/$X\" \"$D/17457886050-new\"\n"
+	     "listed \"$t 17457886050-new.md\" '' ''; rm -r \"$D/17457886050-new\"\n"
+	     "listed \"$t\" '' ''; cp -a \"$V/$X\" \"$V/17457886051-here\"\n"
+	     "listed \"$t 17457886051-here.md\" '' ''\n"
+	     "mkdir -p \"$V/.archive\"; listed '' '' .archive; mv \"$V/17457886051-here\" "
+	     "\"$V/.archive/\"\n"
+	     "listed \"$t\" '' ''; listed 17457886051-here.md '' .archive");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 static void what_finds_no_room_is_made_each_time(void)
 {
 	cleanup_fixture struct fixture f;
@@ -142,6 +213,8 @@ int main(void)
 	CU_TestInfo tests[] = {
 		TEST(each_conversation_can_be_read_and_nothing_else),
 		TEST(a_transcript_follows_its_conversation),
+		TEST(three_thousand_are_searched_the_second_time_without_being_made),
+		TEST(the_listing_follows_what_comes_and_goes),
 		TEST(what_finds_no_room_is_made_each_time),
 		CU_TEST_INFO_NULL,
 	};
