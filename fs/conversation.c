@@ -262,52 +262,99 @@ int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation)
 	return 1;
 }
 
-/* Accept all of the durable copy, or nothing of it: 1, 0; -errno: what cannot be read is not known
- * to be in pieces. */
-static int accept_durable(struct jpfs_conversation *conversation)
+/* A durable file that is looked at. */
+struct candidate {
+	struct jpfs_conversation *conversation;
+	bool is_there, is_new;
+	struct stat st;
+	char pin[NAME_MAX + 1]; /* a link to just this version, in staging; empty: none */
+};
+
+static void drop_pin(struct candidate *candidate)
 {
-	struct stat stats[JP_MANAGED_COUNT];
-	bool is_there[JP_MANAGED_COUNT];
+	if (candidate->pin[0] != '\0')
+		(void)jp_sys->unlinkat(candidate->conversation->view->staging.fd, candidate->pin,
+				       0); /* only a link */
+	candidate->pin[0] = '\0';
+}
+
+static void drop_pins(struct candidate (*candidates)[JP_MANAGED_COUNT])
+{
+	for (int i = 0; i < JP_MANAGED_COUNT; i++)
+		drop_pin(&(*candidates)[i]);
+}
+
+/*
+ * One file of the durable copy. Whoever writes it may be quicker than we are: a new version is linked
+ * first, and what is judged, and told of, is what was linked. Else it could be told of a version
+ * that nobody has any more.
+ *
+ * Returns: 1 it may be accepted; 0 it may not; -errno.
+ */
+static int look_at_durable(struct jpfs_conversation *conversation, enum jp_managed which,
+			   struct candidate *ret)
+{
+	int r = stat_durable(conversation, which, &ret->st);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	ret->is_there = r == 0;
+	if (!ret->is_there) {
+		r = is_required(conversation, which);
+		ret->is_new = conversation->known[which].ino != 0;
+		return r < 0 ? r : r == 0;
+	}
+	if (jpfs_version_matches(&conversation->known[which], &ret->st))
+		return 1;
+	ret->is_new = true;
+	if (conversation->is_local ||
+	    jpfs_pin_durable_locked(conversation, which, ret->pin, &ret->st) < 0)
+		return is_valid_durable(conversation, which); /* without links: as it is now */
+	return jp_validity_at(which, conversation->view->staging.fd, ret->pin);
+}
+
+/*
+ * Accept all of the durable copy, or nothing of it: 1, 0, -errno.
+ *
+ * Shape:   ret  what was accepted of `which`: set when 1 is returned
+ */
+static int accept_durable(struct jpfs_conversation *conversation, enum jp_managed wanted,
+			  struct candidate *ret)
+{
+	__attribute__((cleanup(drop_pins))) struct candidate candidates[JP_MANAGED_COUNT] = {0};
 
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		int r = stat_durable(conversation, (enum jp_managed)i, &stats[i]);
+		int r;
 
-		if (r < 0 && r != -ENOENT)
-			return r;
-		is_there[i] = r == 0;
-		if (!is_there[i]) {
-			r = is_required(conversation, (enum jp_managed)i);
-			if (r != 0)
-				return r < 0 ? r : 0;
-			continue;
-		}
-		if (jpfs_version_matches(&conversation->known[i], &stats[i]))
-			continue;
-		r = is_valid_durable(conversation, (enum jp_managed)i);
+		candidates[i].conversation = conversation;
+		r = look_at_durable(conversation, (enum jp_managed)i, &candidates[i]);
 		if (r != 1)
 			return r;
 	}
+	*ret = candidates[wanted];
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		enum jp_managed which = (enum jp_managed)i;
+		struct candidate *new = &candidates[i];
 
-		if (is_there[i] ? jpfs_version_matches(&conversation->known[i], &stats[i])
-				: conversation->known[i].ino == 0)
+		if (!new->is_new)
 			continue;
-		if (is_there[i] && !conversation->is_local &&
+		if (new->is_there && !conversation->is_local &&
 		    jpfs_draft_holds_locked(conversation, which)) {
-			jpfs_know_version_locked(conversation, which, &stats[i]);
+			jpfs_know_version_locked(conversation, which, &new->st);
 			continue;
 		}
-		jpfs_repeat_note_durable_locked(conversation, i, is_there[i] ? &stats[i] : NULL);
-		if (!is_there[i]) {
+		jpfs_repeat_note_durable_locked(conversation, i, new->is_there ? &new->st : NULL);
+		if (!new->is_there) {
 			conversation->known[i] = conversation->same[i] = (struct jpfs_version){0};
 			continue;
 		}
-		jpfs_entry_replaced_locked(conversation, jp_managed_name(which), &stats[i]);
-		jpfs_know_version_locked(conversation, which, &stats[i]);
-		if (conversation->is_local || is_projected(conversation, which, &stats[i]))
+		jpfs_entry_replaced_locked(conversation, jp_managed_name(which), &new->st);
+		jpfs_know_version_locked(conversation, which, &new->st);
+		if (conversation->is_local || is_projected(conversation, which, &new->st))
 			continue;
-		jpfs_pin_locked(conversation, which);
+		if (new->pin[0] != '\0')
+			jpfs_pin_adopt_locked(conversation, which, new->pin);
+		new->pin[0] = '\0';
 		if (!conversation->view->is_read_only)
 			jpfs_work_add(conversation, 0);
 	}
@@ -319,6 +366,7 @@ int jpfs_durable_stat_locked(struct jpfs_conversation *conversation, enum jp_man
 			     struct stat *ret)
 {
 	int64_t now = jpfs_now_ms();
+	struct candidate accepted = {0};
 	int r = stat_durable(conversation, which, ret);
 
 	if (r < 0 && r != -ENOENT)
@@ -331,9 +379,13 @@ int jpfs_durable_stat_locked(struct jpfs_conversation *conversation, enum jp_man
 	if (r == -ENOENT && conversation->vanished_ms == 0 &&
 	    (conversation->durable_files & (1U << which)) == 0)
 		return r; /* whole, and without this file: base_config.json of the older layout */
-	r = accept_durable(conversation);
-	if (r != 0)
-		return r < 0 ? r : stat_durable(conversation, which, ret);
+	r = accept_durable(conversation, which, &accepted);
+	if (r < 0)
+		return r;
+	if (r == 1) {
+		*ret = accepted.st;
+		return accepted.is_there ? 0 : -ENOENT;
+	}
 	if (conversation->vanished_ms == 0) {
 		conversation->vanished_ms = now;
 		jpfs_log(JPFS_LOG_DEBUG, "%s: the durable copy is not whole", conversation->name);

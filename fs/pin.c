@@ -26,22 +26,39 @@ void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed w
 	conversation->pins[which] = NULL;
 }
 
-void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+int jpfs_pin_durable_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			    char ret_name[NAME_MAX + 1], struct stat *ret)
 {
 	struct jpfs_view *view = conversation->view;
 	char path[JPFS_PATH_BYTES], name[NAME_MAX + 1];
+	int r = view->is_read_only
+			? -EROFS
+			: jpfs_durable_path_locked(conversation, jp_managed_name(which), path);
 
-	if (view->is_read_only ||
-	    jpfs_durable_path_locked(conversation, jp_managed_name(which), path) < 0)
-		return;
+	if (r < 0)
+		return r;
 	jp_staging_pin_name(&view->staging, conversation->id, jp_managed_name(which), name);
-	/* Without links (an odd filesystem) the projection, a moment later, is what remains. */
 	if (jp_sys->linkat(view->silo->conversations_fd, path, view->staging.fd, name, 0) < 0)
-		return;
+		return -errno;
+	if (fstatat(view->staging.fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
+		r = -errno;
+	else if (!S_ISREG(ret->st_mode))
+		r = -ENOENT;
+	if (r < 0) {
+		(void)jp_sys->unlinkat(view->staging.fd, name, 0); /* only a link */
+		return r;
+	}
+	memcpy(ret_name, name, strlen(name) + 1);
+	return 0;
+}
+
+void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			   const char *name)
+{
 	jpfs_unpin_locked(conversation, which);
 	conversation->pins[which] = strdup(name);
 	if (conversation->pins[which] == NULL)
-		(void)jp_sys->unlinkat(view->staging.fd, name, 0);
+		(void)jp_sys->unlinkat(conversation->view->staging.fd, name, 0); /* only a link */
 }
 
 void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
@@ -52,11 +69,8 @@ void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_mana
 
 	jp_staging_pin_name(&view->staging, conversation->id, jp_managed_name(which), name);
 	if (jp_sys->linkat(view->staging.fd, staged_name, view->staging.fd, name, 0) < 0)
-		return; /* as above */
-	jpfs_unpin_locked(conversation, which);
-	conversation->pins[which] = strdup(name);
-	if (conversation->pins[which] == NULL)
-		(void)jp_sys->unlinkat(view->staging.fd, name, 0);
+		return; /* without links (an odd filesystem) the projection, a moment later, remains */
+	jpfs_pin_adopt_locked(conversation, which, name);
 }
 
 /* ---- unmanaged files ---- */

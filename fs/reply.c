@@ -31,6 +31,7 @@ struct jpfs_connection *jpfs_connection_of(fuse_req_t req)
 	/* What others do in the store is no use of this mount. */
 	if (!jpfs_is_companion(req))
 		jpfs_idle_touch(connection->idle);
+	jpfs_work_give_way(connection->view);
 	return connection;
 }
 

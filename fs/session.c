@@ -165,7 +165,8 @@ static void *serve_session(void *argument)
 	r = fuse_session_loop_mt(session->fuse, config);
 	if (config != NULL)
 		fuse_loop_cfg_destroy(config);
-	if (r < 0 && r != -ENODEV)
+	/* One that we detached is cut off when others still hold on to it. */
+	if (r < 0 && r != -ENODEV && (r != -ECONNABORTED || !atomic_load(&session->is_detached)))
 		jpfs_log(JPFS_LOG_ERROR, "serving %s ended: %s; mount it again with `jpfs mount`",
 			 session->daemon->workspace->root_path, strerrordesc_np(-r));
 	atomic_store(&session->has_ended, true);

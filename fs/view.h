@@ -484,7 +484,19 @@ void jpfs_notes_free(struct jpfs_note **notes);
 
 /* ---- pin.c: links to versions that exist once ---- */
 
-void jpfs_pin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/*
+ * Link what is the durable file now, whoever puts another in its place meanwhile.
+ *
+ * Shape:   ret_name  the link in staging: to be adopted, or unlinked
+ *          ret       stat(2) of what is linked
+ * Returns: 0; -errno and there is no link.
+ */
+must_check int jpfs_pin_durable_locked(struct jpfs_conversation *conversation,
+				       enum jp_managed which, char ret_name[NAME_MAX + 1],
+				       struct stat *ret);
+/* That link is the pin from now on. */
+void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			   const char *name);
 /* Pin what is about to become the durable version. */
 void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			    const char *staged_name);
@@ -729,6 +741,11 @@ must_check int jpfs_work_start(struct jpfs_view *view);
 /* Something is to be committed or projected, `delay_ms` from now at the earliest. Any lock may be
  * held. */
 void jpfs_work_add(struct jpfs_conversation *conversation, int64_t delay_ms);
+/*
+ * A request begins: let work that has been waiting for long have its locks first. A mutex is not fair:
+ * a few readers who ask without a pause were seen to keep a commit waiting for twenty seconds.
+ */
+void jpfs_work_give_way(struct jpfs_view *view);
 /* Do all that is pending now, on the calling thread, and sync both sides. The first failure, or 0.
  * `is_final`: nothing is served any more, so what would wait for more is stored as it is. */
 must_check int jpfs_work_flush(struct jpfs_view *view, bool is_final);

@@ -18,6 +18,9 @@
 
 #define THREADS 2
 #define RETRY_MS_MAX 30000
+/* Work that takes longer than this may be kept from its locks by requests, which then wait a little. */
+#define PATIENCE_MS 50
+#define GIVE_WAY_NS 200000
 
 struct jpfs_work {
 	pthread_mutex_t lock; /* a leaf */
@@ -29,6 +32,8 @@ struct jpfs_work {
 	bool is_ending;
 	/* owned by the thread that starts and stops */
 	pthread_t threads[THREADS];
+	atomic_uint next_thread;
+	atomic_int_least64_t since_ms[THREADS]; /* when each began with what it is at; 0: nothing */
 	unsigned thread_count;
 	struct jpfs_view *view;
 	atomic_flag import_is_taken; /* by the first of the threads */
@@ -127,6 +132,7 @@ static void *run(void *argument)
 {
 	struct jpfs_work *work = argument;
 	cleanup_unlock pthread_mutex_t *held = NULL;
+	atomic_int_least64_t *since_ms = &work->since_ms[atomic_fetch_add(&work->next_thread, 1)];
 
 	if (!atomic_flag_test_and_set(&work->import_is_taken))
 		jp_ignore(jpfs_import_all(work->view)); /* it has said what failed */
@@ -159,7 +165,9 @@ static void *run(void *argument)
 		conversation->is_due_again = false;
 		work->working++;
 		pthread_mutex_unlock(&work->lock);
+		atomic_store(since_ms, jpfs_now_ms());
 		wait = work_on(conversation, false, &failure);
+		atomic_store(since_ms, 0);
 		pthread_mutex_lock(&work->lock);
 		work->working--;
 		conversation->is_working = false;
@@ -173,6 +181,27 @@ static void *run(void *argument)
 		pthread_mutex_lock(&work->lock);
 	}
 	return NULL;
+}
+
+void jpfs_work_give_way(struct jpfs_view *view)
+{
+	const struct timespec moment = {.tv_nsec = GIVE_WAY_NS};
+	struct jpfs_work *work = view->work;
+	int64_t now = 0;
+
+	if (work == NULL)
+		return;
+	for (int i = 0; i < THREADS; i++) {
+		int64_t since = atomic_load(&work->since_ms[i]);
+
+		if (since != 0 && now == 0)
+			now = jpfs_now_ms();
+		if (since != 0 && now - since > PATIENCE_MS) {
+			(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment,
+					      NULL); /* or a little less */
+			return;
+		}
+	}
 }
 
 int jpfs_work_start(struct jpfs_view *view)

@@ -21,6 +21,7 @@ struct load {
 	time_t end;
 	atomic_bool is_over;
 	atomic_uint reads, writes, torn, back;
+	atomic_int failure;    /* of a read, the last one */
 	unsigned last[PLACES]; /* by conversation; its writer's, until it has ended */
 };
 
@@ -50,6 +51,7 @@ static bool read_numbered(int directory, unsigned *ret)
 
 	if (fd < 0)
 		return false;
+	errno = 0;
 	while ((n = read(fd, text + size, sizeof(text) - 1 - (size_t)size)) > 0)
 		size += n;
 	text[size] = '\0';
@@ -102,9 +104,10 @@ static void *read_on(void *closure)
 	for (unsigned i = 0; !atomic_load(&load->is_over); i = (i + 1) % PLACES) {
 		unsigned number = 0;
 
-		if (!read_numbered(directories[i], &number))
+		if (!read_numbered(directories[i], &number)) {
+			atomic_store(&load->failure, errno);
 			atomic_fetch_add(&load->torn, 1);
-		else if (number < last[i])
+		} else if (number < last[i])
 			atomic_fetch_add(&load->back, 1);
 		else
 			last[i] = number;
@@ -178,7 +181,8 @@ static void load_end(struct load *load)
 {
 	char worktree[300];
 
-	CHECK(load->torn == 0, "%u of %u torn", load->torn, load->reads);
+	CHECK(load->torn == 0, "%u of %u torn (%s)", load->torn, load->reads,
+	      load->failure != 0 ? strerrordesc_np(load->failure) : "whole reads");
 	CHECK(load->back == 0, "%u of %u went back", load->back, load->reads);
 	CU_ASSERT(load->reads > 0);
 	if (getenv("JPFS_LOAD_SECONDS") != NULL)
