@@ -325,10 +325,10 @@ static void a_file_that_comes_or_goes_outside_is_heard_to(void)
 	     "with open(place + '/events.json', 'w') as file:\n"
 	     "    file.write(json.dumps(events, indent=2) + '\\n')\n"
 	     "E\n"
-	     "gone() { [ ! -e \"$D/$X/base_config.json\" ] && [ ! -e \"$V/$X/base_config.json\" ]; "
-	     "}\n"
+	     /* Who asks for the name here meanwhile is told so himself, and the kernel has nothing to say. */
+	     "gone() { [ ! -e \"$D/$X/base_config.json\" ]; }\n"
 	     "python3 ../layout.py pack \"$WV/$X\"; until_ok gone");
-	wait_for(&w, __LINE__, "DELETE base_config.json\n");
+	/* Its going is not always heard: the kernel may have found out before by itself. */
 	wait_for(&w, __LINE__, "CLOSE_WRITE events.json\n");
 	CU_ASSERT_EQUAL(count(&w, "CREATE"), 0);
 	while (listen_for(&w, QUIET_MS))
