@@ -293,60 +293,6 @@ static void what_one_worktree_writes_is_heard_once_in_the_other_and_not_repeated
 	CHECK_INVARIANTS(&f);
 }
 
-static void a_file_that_comes_or_goes_outside_is_heard_to(void)
-{
-	cleanup_watcher struct watcher w = {.fd = -1};
-	cleanup_fixture struct fixture f;
-	char other[300];
-
-	if (!fixture_begin(&f))
-		return;
-	mount_with_all_stored(&f);
-	step(&f, __LINE__, "git worktree add -q \"$W\"");
-	(void)snprintf(other, sizeof(other), "%.280s/wt", f.base);
-	fixture_mount_at(&f, other, "");
-	step(&f, __LINE__, "cat \"$V/$X\"/* \"$WV/$X\"/* > ../all");
-	watch(&w, f.view, FIRST);
-	/* The other worktree goes back to the older layout, which has no base_config.json, and on. */
-	step(&f, __LINE__,
-	     "cat > ../layout.py <<'E'\n"
-	     "import json, os, sys\n"
-	     "how, place = sys.argv[1:]\n"
-	     "events = json.load(open(place + '/events.json'))\n"
-	     "if how == 'pack':\n"
-	     "    events.insert(0, {'type': 'config_delta', 'timestamp': '2025-04-23 00:00:00.0',\n"
-	     "                      'delta': json.load(open(place + '/base_config.json'))})\n"
-	     "    os.unlink(place + '/base_config.json')\n"
-	     "else:\n"
-	     "    with open(place + '/base_config.json', 'w') as file:\n"
-	     "        json.dump(events.pop(0)['delta'], file)\n"
-	     "events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
-	     "               'content': how})\n"
-	     "with open(place + '/events.json', 'w') as file:\n"
-	     "    file.write(json.dumps(events, indent=2) + '\\n')\n"
-	     "E\n"
-	     /* Who asks for the name here meanwhile is told so himself, and the kernel has nothing to say. */
-	     "gone() { [ ! -e \"$D/$X/base_config.json\" ]; }\n"
-	     "python3 ../layout.py pack \"$WV/$X\"; until_ok gone");
-	/* Its going is not always heard: the kernel may have found out before by itself. */
-	wait_for(&w, __LINE__, "CLOSE_WRITE events.json\n");
-	CU_ASSERT_EQUAL(count(&w, "CREATE"), 0);
-	while (listen_for(&w, QUIET_MS))
-		continue;
-	w.heard[w.used = 0] = '\0';
-	step(&f, __LINE__,
-	     "python3 ../layout.py unpack \"$WV/$X\"; until_ok test -e \"$V/$X/base_config.json\"\n"
-	     "until_ok grep -q unpack \"$V/$X/events.json\"\n"
-	     "cmp \"$V/$X/base_config.json\" \"$D/$X/base_config.json\"");
-	wait_for(&w, __LINE__, "CREATE base_config.json\n");
-	wait_for(&w, __LINE__, "CLOSE_WRITE base_config.json\n");
-	wait_for(&w, __LINE__, "CLOSE_WRITE events.json\n");
-	CU_ASSERT_EQUAL(count(&w, "DELETE"), 0);
-	fixture_umount_at(&f, other);
-	fixture_umount(&f);
-	CHECK_INVARIANTS(&f);
-}
-
 static void what_is_written_here_is_heard_as_it_was_done_and_not_again(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
@@ -646,7 +592,6 @@ int main(void)
 		TEST(a_change_is_heard_when_it_can_be_read),
 		TEST(who_watches_a_file_hears_that_it_was_replaced),
 		TEST(what_one_worktree_writes_is_heard_once_in_the_other_and_not_repeated_at_home),
-		TEST(a_file_that_comes_or_goes_outside_is_heard_to),
 		TEST(what_is_written_here_is_heard_as_it_was_done_and_not_again),
 		TEST(what_does_not_change_this_view_is_not_heard),
 		TEST(a_storm_of_changes_ends_with_the_last_one),
