@@ -221,7 +221,7 @@ const char *jpfs_entry_path_new(const char *path)
 void jpfs_entry_path_free(const char *path)
 {
 	if (path != NULL && jp_managed_from_name(path) == JP_UNMANAGED)
-		free((char *)(uintptr_t)path);
+		free((char *)(uintptr_t)path); /* NOLINT: it is strdup's, not the constant */
 }
 
 int jpfs_entry_new_locked(struct jpfs_conversation *conversation, const char *path, mode_t type,
