@@ -594,7 +594,7 @@ int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 	}
 	if (attempt.managed != JP_UNMANAGED && !attempt.is_local &&
 	    (attempt.is_exclusive || attempt.was_draft || attempt.went_back)) {
-		enum jp_write fate;
+		enum jp_write fate = JP_WRITE_COMMIT;
 
 		r = decide(entry, &attempt, !for_fsync && !force, &fate);
 		if (r < 0)

@@ -124,7 +124,8 @@ static void wait_for(struct watcher *watcher, int line, const char *text)
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
 	if (strstr(watcher->heard, text) == NULL)
-		printf("\nline %d: never heard: %s--- but\n%s", line, text, watcher->heard);
+		printf("\nline %d: never heard: %s--- but\n%.*s", line, text,
+		       (int)sizeof(watcher->heard), watcher->heard);
 	CU_ASSERT_PTR_NOT_NULL(strstr(watcher->heard, text));
 }
 
