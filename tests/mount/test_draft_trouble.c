@@ -88,7 +88,7 @@ static void what_only_a_draft_had_is_kept_whatever_takes_its_directory(void)
 		"mv \"$V/$X\" ..; rm -r \"../$X\"",
 		"mkdir \"$V/.trash\"; mv \"$V/$X\" \"$V/.trash/\"; rm -r \"$V/.trash/$X\"",
 	};
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, ":"))
 		return;
@@ -117,7 +117,7 @@ static void what_only_a_draft_had_is_kept_whatever_takes_its_directory(void)
 
 static void a_draft_that_is_removed_as_soon_as_it_is_written_is_kept(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, ":"))
 		return;
@@ -149,7 +149,7 @@ static void a_worktree_that_goes_leaves_what_only_its_drafts_had(void)
 					       "rm -rf \"$W\""};
 
 	for (size_t i = 0; i < COUNT_OF(removals); i++) {
-		cleanup_two struct two t;
+		cleanup_two struct two t = {0};
 
 		if (!begin(&t, ":"))
 			return;
@@ -173,7 +173,7 @@ static void a_worktree_that_goes_leaves_what_only_its_drafts_had(void)
 
 static void a_draft_is_one_in_a_worktree_that_was_moved_and_for_no_other(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, ":"))
 		return;
@@ -204,7 +204,7 @@ static void a_draft_is_one_in_a_worktree_that_was_moved_and_for_no_other(void)
 /* A copy of a worktree is another one: nobody knows what was equal there. */
 static void a_copy_of_a_draft_takes_nothing_from_the_store(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, ":"))
 		return;
@@ -228,7 +228,7 @@ static void a_copy_of_a_draft_takes_nothing_from_the_store(void)
 
 static void a_draft_that_a_killed_daemon_left_is_still_one(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, ":"))
 		return;
@@ -258,7 +258,7 @@ static void a_draft_that_a_killed_daemon_left_is_still_one(void)
 /* At some moment while git goes back and forth. */
 static void a_kill_while_git_switches_takes_nothing_from_the_store(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, ":"))
 		return;
@@ -301,7 +301,7 @@ static bool is_root(void)
 
 static void a_draft_that_has_no_room_in_the_worktree_is_shown_and_comes_there_later(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!is_root() || !begin(&t, SMALL_WORKTREE))
 		return;
@@ -315,7 +315,7 @@ static void a_draft_that_has_no_room_in_the_worktree_is_shown_and_comes_there_la
 
 static void a_draft_that_never_got_room_is_kept_when_the_daemon_ends(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!is_root() || !begin(&t, SMALL_WORKTREE))
 		return;
@@ -340,7 +340,7 @@ static void a_draft_that_never_got_room_is_kept_when_the_daemon_ends(void)
 
 static void a_full_store_tells_git_and_takes_no_turn_away(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!is_root() || !begin(&t, "mkdir ../data; mount -t tmpfs -o size=2m jpfs-test ../data"))
 		return;
@@ -359,7 +359,7 @@ static void a_full_store_tells_git_and_takes_no_turn_away(void)
 
 static void an_archived_conversation_may_be_a_draft_too(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, "mkdir \"$V/.archive\"; mv \"$V/$X\" \"$V/.archive/\"; git add -A; git "
 		       "commit -qm archived"))

@@ -10,8 +10,9 @@
 static const char LIBRARY[] =
 	"cat > ../transcripts.sh <<'END'\n"
 	"T=$V/.jpfs/transcripts\n"
-	"same() { \"$J\" show $2 > ../shown; size=$(stat -c %s \"$T/$1\")\n"
-	"  cmp ../shown \"$T/$1\" || fail \"$1 is not what is shown\"\n"
+	/* The kernel hears of another version a moment later. */
+	"is_shown() { \"$J\" show $2 > ../shown; cmp ../shown \"$T/$1\"; }\n"
+	"same() { until_ok is_shown $1 $2; size=$(stat -c %s \"$T/$1\")\n"
 	"  [ $size = $(wc -c < ../shown) ] || fail \"$1 has $size bytes\"; }\n"
 	"listed() { [ \"$(ls $2 \"$T/$3\" | paste -sd ' ')\" = \"$1\" ] ||\n"
 	"  fail \"$(ls $2 \"$T/$3\")\"; }\n"

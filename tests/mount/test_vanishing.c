@@ -154,7 +154,7 @@ static void edit(const struct world *w, const char *file, const char *text)
 
 static void nobody_who_reads_notices_that_jp_replaces_the_durable_directory(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	struct trouble trouble;
 	unsigned troubles = 0;
 	int ends[2];
@@ -201,7 +201,7 @@ static void nobody_who_reads_notices_that_jp_replaces_the_durable_directory(void
 /* Its worktree is full, so that nothing is projected, and what was written is there as a link alone. */
 static void what_only_a_link_was_held_to_is_read_on_when_the_worktree_has_it(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (geteuid() != 0) {
 		printf("(only root can mount a small filesystem: skipped) ");
