@@ -221,11 +221,9 @@ static int is_valid_durable(struct jpfs_conversation *conversation, enum jp_mana
 static bool is_projected(struct jpfs_conversation *conversation, enum jp_managed which,
 			 const struct stat *durable)
 {
-	char path[JPFS_PATH_BYTES];
 	struct stat st;
 
-	jpfs_workspace_path(conversation, jp_managed_name(which), path);
-	return jpfs_stat_beneath(conversation->view->workspace_fd, path, &st) == 0 &&
+	return jpfs_stat_workspace_locked(conversation, jp_managed_name(which), &st) == 0 &&
 	       st.st_size == durable->st_size && jp_mtime_ns(&st) == jp_mtime_ns(durable);
 }
 
@@ -233,7 +231,6 @@ static bool is_projected(struct jpfs_conversation *conversation, enum jp_managed
  * 1, 0, -errno. */
 static int is_required(struct jpfs_conversation *conversation, enum jp_managed which)
 {
-	char path[JPFS_PATH_BYTES];
 	struct stat st;
 	int r;
 
@@ -242,8 +239,7 @@ static int is_required(struct jpfs_conversation *conversation, enum jp_managed w
 	if (conversation->was_durable)
 		return 0;
 	/* Its first durable copy, made by jp out of the workspace's files, one after the other. */
-	jpfs_workspace_path(conversation, jp_managed_name(which), path);
-	r = jpfs_stat_beneath(conversation->view->workspace_fd, path, &st);
+	r = jpfs_stat_workspace_locked(conversation, jp_managed_name(which), &st);
 	return r == 0 ? 1 : jp_is_absent(r) ? 0 : r;
 }
 

@@ -54,7 +54,6 @@ static int locate_managed(struct jpfs_conversation *conversation, enum jp_manage
 {
 	struct jpfs_view *view = conversation->view;
 	unsigned bit = 1U << which;
-	char path[JPFS_PATH_BYTES];
 	int r = -ENOENT;
 
 	if ((conversation->hidden & bit) != 0)
@@ -81,8 +80,7 @@ static int locate_managed(struct jpfs_conversation *conversation, enum jp_manage
 		/* Has it changed, and is it the same by now? Then the draft ends: jpfs_draft_look(). */
 		jp_ignore(jpfs_durable_stat_locked(conversation, which, &durable));
 	}
-	jpfs_workspace_path(conversation, jp_managed_name(which), path);
-	r = jpfs_stat_beneath(view->workspace_fd, path, &ret->st);
+	r = jpfs_stat_workspace_locked(conversation, jp_managed_name(which), &ret->st);
 	if (r < 0)
 		return r == -ENOTDIR ? -ENOENT : r;
 	ret->home = JPFS_WORKSPACE;

@@ -2,6 +2,7 @@
 #include "fs/repeat.h"
 
 #include "core/base/io.h"
+#include "fs/glance.h"
 #include "fs/notify.h"
 #include "fs/told.h"
 
@@ -61,7 +62,6 @@ void jpfs_repeat_note_durable_locked(struct jpfs_conversation *conversation, int
 	const char *name = jp_managed_name((enum jp_managed)which);
 	const struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, name);
 	bool was_there = conversation->known[which].ino != 0;
-	char path[JPFS_PATH_BYTES];
 	struct stat st;
 
 	if (conversation->view->notify == NULL)
@@ -76,9 +76,7 @@ void jpfs_repeat_note_durable_locked(struct jpfs_conversation *conversation, int
 	}
 	if (is_shown_already(conversation, (enum jp_managed)which, durable))
 		return;
-	jpfs_workspace_path(conversation, name, path);
-	was_there =
-		was_there || jpfs_stat_beneath(conversation->view->workspace_fd, path, &st) == 0;
+	was_there = was_there || jpfs_stat_workspace_locked(conversation, name, &st) == 0;
 	jpfs_repeat_note_locked(conversation, name, was_there ? JPFS_CHANGED : JPFS_CAME);
 }
 
