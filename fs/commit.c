@@ -35,6 +35,7 @@ struct attempt {
 	struct jpfs_content *content;
 	uint64_t generation;
 	enum jp_managed managed;
+	bool is_synced;  /* the bytes are on the disk */
 	bool is_durable; /* the conversation has a durable copy to commit to */
 	bool is_waiting; /* its durable copy is gone for the moment */
 	bool is_late;    /* a later version has taken the name: history, or nothing */
@@ -365,6 +366,7 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 	if (!entry->is_linked && has_successor(conversation))
 		entry->is_superseded = true;
 	ret->generation = entry->generation;
+	ret->is_synced = entry->is_synced;
 	ret->managed = entry->managed;
 	ret->is_late = entry->is_superseded;
 	ret->is_shown = entry->is_linked && conversation->in_view;
@@ -399,7 +401,7 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 
 static int sync_staged(const struct attempt *attempt)
 {
-	return jp_sys->fsync(attempt->content->fd) < 0 ? -errno : 0;
+	return !attempt->is_synced && jp_sys->fsync(attempt->content->fd) < 0 ? -errno : 0;
 }
 
 /* fsync(2) returns, and the store does not have the version yet. Its name in staging says that it is
@@ -408,6 +410,7 @@ static int sync_in_staging(struct jpfs_entry *entry)
 {
 	struct jp_staging *staging = &entry->conversation->view->staging;
 	cleanup_content struct jpfs_content *content = NULL;
+	uint64_t generation;
 	int r;
 
 	pthread_mutex_lock(&entry->conversation->lock);
@@ -415,10 +418,17 @@ static int sync_in_staging(struct jpfs_entry *entry)
 	if (r == 0 && entry->home == JPFS_STAGED && !jp_staged_is_marked(entry->staged_name))
 		r = jp_staging_mark(staging, entry->staged_name, JP_STAGED_FLUSHED,
 				    entry->conversation->id, entry->path);
+	generation = entry->generation;
 	pthread_mutex_unlock(&entry->conversation->lock);
 	if (r < 0 && r != -ENAMETOOLONG)
 		return r;
-	return jp_sys->fsync(content->fd) < 0 || jp_sys->fsync(staging->fd) < 0 ? -errno : 0;
+	if (jp_sys->fsync(content->fd) < 0 || jp_sys->fsync(staging->fd) < 0)
+		return -errno;
+	pthread_mutex_lock(&entry->conversation->lock);
+	if (entry->home == JPFS_STAGED && entry->generation == generation)
+		entry->is_synced = true;
+	pthread_mutex_unlock(&entry->conversation->lock);
+	return 0;
 }
 
 /* A version that was removed before it was stored. Somebody may be in the middle of removing all of its
@@ -614,10 +624,17 @@ int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 
 int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 {
+	struct jpfs_conversation *conversation = entry->conversation;
 	int r = -EAGAIN;
 
+	pthread_mutex_lock(&conversation->lock);
+	conversation->syncing++;
+	pthread_mutex_unlock(&conversation->lock);
 	/* A file that is written faster than it can be synced is synced as it is in the end. */
 	for (int tries = 0; tries < 8 && r == -EAGAIN; tries++)
 		r = jpfs_commit_once(entry, for_fsync, false);
+	pthread_mutex_lock(&conversation->lock);
+	conversation->syncing--;
+	pthread_mutex_unlock(&conversation->lock);
 	return r == -EAGAIN && for_fsync ? sync_in_staging(entry) : r;
 }

@@ -131,6 +131,7 @@ int jpfs_entry_stage_locked(struct jpfs_entry *entry, bool keep_content)
 	forget_staged(entry);
 	entry->staged_name = TAKE_PTR(name);
 	entry->is_shared = false;
+	entry->is_synced = false;
 	entry->home = JPFS_STAGED;
 	if (entry->ended_ms != 0 && entry->is_dirty)
 		mark_staged(entry, true);
@@ -323,6 +324,7 @@ static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs
 	entry->ended_ms = 0;
 	entry->times_were_set = false;
 	entry->was_synced = false;
+	entry->is_synced = false;
 	return 0;
 }
 

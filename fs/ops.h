@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "fs/channel.h"
 #include "fs/fuse.h"
 #include "fs/idle.h"
 #include "fs/node.h"
@@ -38,6 +39,7 @@ struct jpfs_reading {
 /* One connection to the kernel; what fuse_req_userdata() gives. */
 struct jpfs_connection {
 	struct jpfs_view *view;
+	struct jpfs_channel channel;
 	struct jpfs_idle *idle; /* borrowed; immutable once it is served */
 	struct jpfs_nodes nodes;
 	pthread_mutex_t handles_lock; /* a leaf */

@@ -243,7 +243,7 @@ int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool wi
 		ret_keep->name = with_name ? jpfs_tell_name_locked(entry) : 0;
 	} else if (conversation != NULL) {
 		ret_keep->attributes = jpfs_tell_directory_locked(conversation, ret);
-		ret_keep->name = ret_keep->attributes;
+		ret_keep->name = ret_keep->attributes == JPFS_KEEP_SECONDS ? JPFS_KEEP_SECONDS : 0;
 	} else if (jpfs_is_partition(object)) {
 		ret_keep->attributes = jpfs_tell_partition(view, object, ret);
 		ret_keep->name = ret_keep->attributes;

@@ -16,6 +16,7 @@
 
 #include "core/base/io.h"
 #include "fs/attach.h"
+#include "fs/channel.h"
 #include "fs/companion.h"
 #include "fs/lockfile.h"
 #include "fs/log.h"
@@ -206,7 +207,6 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 	struct fuse_args args = FUSE_ARGS_INIT(daemon->options->debug ? 2 : 1, arguments);
 	struct session *session = calloc(1, sizeof(*session));
 	struct fuse_lowlevel_ops counted;
-	char fd_path[32];
 	int fd, r;
 
 	if (session == NULL)
@@ -228,8 +228,7 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 		free_session(session);
 		return fd;
 	}
-	(void)snprintf(fd_path, sizeof(fd_path), "/dev/fd/%d", fd);
-	r = fuse_session_mount(session->fuse, fd_path) != 0 ? -EIO : 0;
+	r = jpfs_channel_open(session->fuse, fd);
 	if (r == 0 && daemon->view.notify != NULL)
 		r = jpfs_notify_attach(daemon->view.notify, &kernel, session->fuse,
 				       &session->connection.nodes, session->device);

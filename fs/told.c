@@ -14,6 +14,10 @@
 /* More absent names than this are not remembered, and then not kept. git asks for three. */
 #define ABSENT_MAX 16
 
+/* While something is written, attributes are kept for the course of one system call, which would ask
+ * for them two or three times: a tick of the kernel's clock, the least that it knows. */
+#define MOMENT_SECONDS 0.0001
+
 /* So many changes are repeated with one look; the next one has the rest. */
 #define REPEATS_MAX 4
 
@@ -64,15 +68,20 @@ void jpfs_listen_locked(struct jpfs_conversation *conversation)
 	conversation->is_watched = r == 0;
 }
 
-bool jpfs_may_keep_locked(struct jpfs_conversation *conversation)
+/* Whether a change of the conversation is heard of, whatever is being written to it. */
+static bool is_heard_locked(struct jpfs_conversation *conversation)
 {
 	struct jpfs_view *view = conversation->view;
 
 	return view->notify != NULL && conversation->is_watched && conversation->in_view &&
 	       !conversation->is_local && conversation->vanished_ms == 0 &&
 	       (conversation->is_reconciled || view->is_read_only) &&
-	       conversation->incomplete_ms == 0 && conversation->dirty == NULL &&
-	       jpfs_notify_is_usable(view->notify);
+	       conversation->incomplete_ms == 0 && jpfs_notify_is_usable(view->notify);
+}
+
+bool jpfs_may_keep_locked(struct jpfs_conversation *conversation)
+{
+	return conversation->dirty == NULL && is_heard_locked(conversation);
 }
 
 /* Directly in the conversation's directory: deeper ones are not watched in the store. */
@@ -83,11 +92,13 @@ static bool may_keep_path_locked(struct jpfs_conversation *conversation, const c
 
 double jpfs_tell_attributes_locked(struct jpfs_entry *entry, const struct stat *st)
 {
-	bool may_keep = entry->is_linked && entry->home != JPFS_STAGED &&
-			may_keep_path_locked(entry->conversation, entry->path);
+	bool is_heard = entry->is_linked && strchr(entry->path, '/') == NULL &&
+			is_heard_locked(entry->conversation);
+	bool may_keep =
+		is_heard && entry->home != JPFS_STAGED && entry->conversation->dirty == NULL;
 
-	entry->told = may_keep ? digest_of(st) : 0;
-	return may_keep ? JPFS_KEEP_SECONDS : 0;
+	entry->told = is_heard ? digest_of(st) : 0;
+	return may_keep ? JPFS_KEEP_SECONDS : is_heard ? MOMENT_SECONDS : 0;
 }
 
 double jpfs_tell_name_locked(struct jpfs_entry *entry)
@@ -143,15 +154,16 @@ static bool has_other_listing_locked(struct jpfs_conversation *conversation)
 double jpfs_tell_directory_locked(struct jpfs_conversation *conversation, const struct stat *st)
 {
 	bool may_keep = jpfs_may_keep_locked(conversation);
+	bool is_heard = is_heard_locked(conversation);
 
-	conversation->told = may_keep ? digest_of(st) : 0;
+	conversation->told = is_heard ? digest_of(st) : 0;
 	/* Nobody will say when the listing changes; but this is asked before each reading of it. */
 	if (!may_keep && conversation->view->notify != NULL &&
 	    has_other_listing_locked(conversation)) {
 		conversation->told_listing = 0;
 		jpfs_notify_inode(conversation->view->notify, conversation->object.serial, true);
 	}
-	return may_keep ? JPFS_KEEP_SECONDS : 0;
+	return may_keep ? JPFS_KEEP_SECONDS : is_heard ? MOMENT_SECONDS : 0;
 }
 
 void jpfs_tell_listing_locked(struct jpfs_conversation *conversation,

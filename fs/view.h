@@ -122,6 +122,7 @@ struct jpfs_entry {
 	bool is_shared;      /* STAGED: another name may lead to the same inode; copy to write */
 	bool times_were_set; /* STAGED: somebody asked for these times */
 	bool was_synced;     /* STAGED: fsync'ed since the last change */
+	bool is_synced;      /* STAGED: the bytes are on the disk */
 	bool was_unseen;     /* created over a durable file that the view does not show */
 	bool is_exclusive;   /* created with O_EXCL, as git does it, and not committed since */
 	bool is_restored; /* created anew with the durable version's bytes: its st_mtime is kept, too */
@@ -208,8 +209,10 @@ struct jpfs_conversation {
 		own_change; /* the durable directory that a commit changed last, after that */
 	struct jpfs_entry *entries;            /* live objects; no references */
 	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
-	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
-	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
+	unsigned syncing;                      /* so many fsync(2) are committing */
+	bool is_put_off;             /* stored, and to be projected after others were stored */
+	struct jpfs_note *added;     /* unmanaged, here but not yet in the workspace */
+	struct jpfs_note *removed;   /* unmanaged, still in the workspace but not here */
 	struct jpfs_note *doomed;    /* unmanaged, to be taken from the durable copy later */
 	struct jpfs_note *absent;    /* told.h: names that the kernel holds to lead nowhere */
 	struct jpfs_glance *glance;  /* glance.h: while one is under way; its beginner's */

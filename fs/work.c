@@ -18,6 +18,8 @@
 
 #define THREADS 2
 #define RETRY_MS_MAX 30000
+/* When to come back to what was put off. */
+#define PUT_OFF_MS 20
 /* Work that takes longer than this may be kept from its locks by requests, which then wait a little. */
 #define PATIENCE_MS 50
 #define GIVE_WAY_NS 200000
@@ -107,13 +109,32 @@ void jpfs_work_add(struct jpfs_conversation *conversation, int64_t delay_ms)
 	add_locked(work, conversation, jpfs_now_ms() + delay_ms);
 }
 
-/* Commit, then project. Returns in how many milliseconds to come back, or -1. */
-static int64_t work_on(struct jpfs_conversation *conversation, bool force, int *ret_failure)
-{
-	int64_t commit_wait, project_wait, wait;
-	int r = jpfs_commit_conversation(conversation, force, &commit_wait);
-	int projected = jpfs_project_conversation(conversation, force, &project_wait);
+enum share { NOTHING, COMMIT_ONLY, EVERYTHING };
 
+/* How much of a conversation's work is to be done now. Where somebody's fsync(2) commits, a second one
+ * would only do the same again. And while others wait to be stored, this comes first: whoever
+ * wrote them is safe by it, and the workspace's copies can be made a moment later. */
+static enum share choose_share(struct jpfs_conversation *conversation, bool others_wait)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+
+	if (conversation->syncing > 0)
+		return NOTHING;
+	conversation->is_put_off =
+		others_wait && conversation->dirty != NULL && !conversation->is_put_off;
+	return conversation->is_put_off ? COMMIT_ONLY : EVERYTHING;
+}
+
+/* Commit, then project. Returns in how many milliseconds to come back, or -1. */
+static int64_t work_on(struct jpfs_conversation *conversation, enum share share, bool force,
+		       int *ret_failure)
+{
+	int64_t commit_wait, project_wait = PUT_OFF_MS, wait;
+	int r = jpfs_commit_conversation(conversation, force, &commit_wait);
+	int projected = 0;
+
+	if (share == EVERYTHING)
+		projected = jpfs_project_conversation(conversation, force, &project_wait);
 	jpfs_notify_look(conversation->view->notify, conversation);
 	*ret_failure = r < 0 ? r : projected;
 	if (*ret_failure < 0) {
@@ -139,7 +160,9 @@ static void *run(void *argument)
 	held = jp_lock(&work->lock);
 	while (!work->is_ending) {
 		struct jpfs_conversation *conversation = work->queue;
-		int64_t now = jpfs_now_ms(), wait;
+		int64_t now = jpfs_now_ms(), wait = PUT_OFF_MS;
+		bool others_wait;
+		enum share share;
 		int failure;
 
 		if (conversation == NULL) {
@@ -161,12 +184,15 @@ static void *run(void *argument)
 			continue;
 		}
 		remove_locked(work, conversation); /* its reference is ours now */
+		others_wait = work->queue != NULL && work->queue->due_ms <= now;
 		conversation->is_working = true;
 		conversation->is_due_again = false;
 		work->working++;
 		pthread_mutex_unlock(&work->lock);
 		atomic_store(since_ms, jpfs_now_ms());
-		wait = work_on(conversation, false, &failure);
+		share = choose_share(conversation, others_wait);
+		if (share != NOTHING)
+			wait = work_on(conversation, share, false, &failure);
 		atomic_store(since_ms, 0);
 		pthread_mutex_lock(&work->lock);
 		work->working--;
@@ -241,7 +267,7 @@ static bool is_left_over(struct jpfs_conversation *conversation)
 static int flush_one(struct jpfs_conversation *conversation, bool is_final)
 {
 	int failure;
-	int64_t wait = work_on(conversation, is_final, &failure);
+	int64_t wait = work_on(conversation, EVERYTHING, is_final, &failure);
 
 	if (!is_final && wait >= 0)
 		jpfs_work_add(conversation, wait);
