@@ -12,15 +12,6 @@
 must_check int jpfs_converge_locked(struct jpfs_conversation *conversation);
 /* Only find out: conversation->decision is what would be done. */
 must_check int jpfs_converge_look_locked(struct jpfs_conversation *conversation);
-/* Make the workspace's version of a file durable; what it replaces is kept. */
-must_check int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *path);
-must_check int jpfs_sync_durable_locked(struct jpfs_conversation *conversation);
-/* Open a file of one side. A new descriptor or -errno. */
-must_check int jpfs_open_side_locked(struct jpfs_conversation *conversation, bool durable,
-				     const char *path);
-/* The workspace's version of a file is about to go: keep it, unless the durable one contains it. */
-must_check int jpfs_keep_loser_locked(struct jpfs_conversation *conversation,
-				      enum jp_managed which);
 
 /* ---- version.c: which comes before which, and what is kept ---- */
 

@@ -50,6 +50,7 @@
 #include "fs/outside.h"
 #include "fs/partition.h"
 #include "fs/requests.h"
+#include "fs/side.h"
 #include "fs/status.h"
 #include "fs/work.h"
 
