@@ -99,10 +99,8 @@ bool jpfs_entry_is_its_projection(const struct jpfs_entry *entry, const struct s
 	       (st->st_ino == entry->shown_ino || jp_mtime_ns(st) == entry->version.mtime_ns);
 }
 
-/*
- * A number can be given again to another file of the same size, so it is the bytes that tell, as the workspace
- * has them.
- */
+/* A number can be given again to another file of the same size, so it is the bytes that tell, as the
+ * workspace has them. */
 bool jpfs_entry_take_touched_locked(struct jpfs_entry *entry, const struct stat *st)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
