@@ -11,6 +11,7 @@
 #include "core/reconcile.h"
 #include "fs/beneath.h"
 #include "fs/listing.h"
+#include "fs/note.h"
 #include "fs/object.h"
 
 #include <limits.h>
@@ -30,17 +31,6 @@ struct jpfs_version {
 	ino_t ino; /* 0: none known */
 	int64_t mtime_ns;
 	off_t size;
-};
-
-/* A path in a conversation with a time. */
-struct jpfs_note {
-	struct jpfs_note *next;
-	int64_t since_ms;
-	bool is_moved; /* doomed: the bytes live on under another name */
-	/* doomed: the durable file that was removed; another one by then is somebody else's */
-	ino_t ino;
-	int64_t mtime_ns;
-	char path[];
 };
 
 /* An unmanaged file's version that the workspace has not got yet. */
@@ -135,18 +125,6 @@ must_check int jpfs_durable_path_locked(struct jpfs_conversation *conversation, 
 /* The durable directory that holds a path, made if it is missing; a new descriptor. */
 must_check int jpfs_durable_parent_locked(struct jpfs_conversation *conversation, const char *path,
 					  const char **ret_name);
-/*
- * stat of a durable managed file in a version that may be shown. A version not met before is
- * accepted if the durable copy is whole; if it is not, the conversation is marked as vanished.
- * Returns 0; -ENOENT not there or not to be shown now (see vanished_ms); others: nobody can tell.
- */
-must_check int jpfs_durable_stat_locked(struct jpfs_conversation *conversation,
-					enum jp_managed which, struct stat *ret);
-/* Remember a durable version as accepted. */
-void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_managed which,
-			      const struct stat *st);
-bool jpfs_version_matches(const struct jpfs_version *version, const struct stat *st);
-struct jpfs_version jpfs_version_of(const struct stat *st);
 bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation);
 must_check int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *path,
 				      struct jpfs_listing *listing);
@@ -159,11 +137,21 @@ void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation);
 /* Recompute whether it is on its way in or out, after a managed file came or went. */
 void jpfs_conversation_settle_locked(struct jpfs_conversation *conversation);
 const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversation);
-struct jpfs_note *jpfs_note_find(struct jpfs_note *notes, const char *path);
-must_check int jpfs_note_add(struct jpfs_note **notes, const char *path);
-void jpfs_note_remove(struct jpfs_note **notes, const char *path);
-void jpfs_notes_free(struct jpfs_note **notes);
 
+/* ---- accept.c: which version of the durable copy may be shown ---- */
+
+/*
+ * stat of a durable managed file in a version that may be shown. A version not met before is
+ * accepted if the durable copy is whole; if it is not, the conversation is marked as vanished.
+ * Returns 0; -ENOENT not there or not to be shown now (see vanished_ms); others: nobody can tell.
+ */
+must_check int jpfs_durable_stat_locked(struct jpfs_conversation *conversation,
+					enum jp_managed which, struct stat *ret);
+/* Remember a durable version as accepted. */
+void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			      const struct stat *st);
+bool jpfs_version_matches(const struct jpfs_version *version, const struct stat *st);
+struct jpfs_version jpfs_version_of(const struct stat *st);
 /* Whether the durable directory has every managed file that the workspace has: 1, 0; -errno when
  * nobody can tell, which is no reason to take it for one that jp is just making. */
 must_check int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation);
