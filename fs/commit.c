@@ -1,330 +1,36 @@
 /*
- * From staging to the durable copy: the one path that every write takes.
+ * From staging to the durable copy: the one path that every write takes, and where it leads.
  *
- * The bytes are synced first, with no lock held. Then, under the conversation's lock and only if
- * they are still the same bytes, they change places with the durable file in one step
- * (RENAME_EXCHANGE): the version that was there, whoever put it there and whenever, is then ours to
- * keep in history or to drop, and there is no moment at which it could slip away. Last, the
- * directory is synced.
- *
- * What jp would reject does not become durable. It goes to the workspace, as a draft. A
- * conversation that has no durable copy yet gets one when it is complete, assembled in staging and
- * put in place whole.
+ * An attempt looks at the write under the conversation's lock, syncs and judges its bytes with no
+ * lock held, and then, if they are still the same bytes, one of three things becomes of them. What jp
+ * accepts changes places with the durable file (commit_durable.c). What jp would reject, and an
+ * earlier version that git puts back, goes to the workspace as a draft (commit_aside.c); what has lost
+ * its place in the view is kept beside. A conversation that has no durable copy yet gets one when it
+ * is complete, assembled in staging and put in place whole (import.c).
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
-#include "core/history.h"
 #include "core/reconcile.h"
 #include "core/validity.h"
-#include "core/version.h"
-#include "fs/log.h"
+#include "fs/attempt.h"
 #include "fs/view.h"
-
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
 /* A conversation that is being made is given this long to become complete. */
 #define INCOMPLETE_MS 500
 /* And what was removed from it, to become part of its durable copy if all of it goes. */
 #define REMOVED_MS 4000
 
-/* What one attempt works on, taken under the lock. */
-struct attempt {
-	struct jpfs_content *content;
-	uint64_t generation;
-	enum jp_managed managed;
-	bool is_synced;  /* the bytes are on the disk */
-	bool is_durable; /* the conversation has a durable copy to commit to */
-	bool is_waiting; /* its durable copy is gone for the moment */
-	bool is_late;    /* a later version has taken the name: history, or nothing */
-	bool is_shown;   /* the view leads to it */
-	bool is_forced;  /* nothing is served any more: nobody is waited for */
-	bool is_local;   /* there is no workspace to put a draft in */
-	bool is_managed_temporary;
-	bool is_exclusive; /* made as git makes files */
-	bool was_draft;    /* what it takes the place of is one */
-	bool went_back;    /* and one that git may have made */
-	int64_t age_ms;    /* since the last write ended */
-};
-
-static void attempt_release(struct attempt *attempt)
+static void attempt_release(struct jpfs_attempt *attempt)
 {
 	jpfs_content_unrefp(&attempt->content);
 }
 
 /* Whether nothing was written or renamed since the attempt began. */
-static bool is_unchanged(struct jpfs_entry *entry, const struct attempt *attempt)
+bool jpfs_attempt_is_unchanged(struct jpfs_entry *entry, const struct jpfs_attempt *attempt)
 {
 	return entry->is_dirty && entry->home == JPFS_STAGED && !entry->is_shared &&
 	       entry->generation == attempt->generation && entry->is_superseded == attempt->is_late;
 }
-
-/* ---- into the durable copy ---- */
-
-void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-
-	free(entry->staged_name);
-	entry->staged_name = NULL;
-	entry->home = JPFS_DURABLE;
-	entry->version = jpfs_version_of(st);
-	entry->was_unseen = false;
-	entry->is_exclusive = false;
-	if (entry->managed != JP_UNMANAGED) {
-		jpfs_know_version_locked(conversation, entry->managed, st);
-		if (entry->is_linked) {
-			jpfs_draft_ended_locked(conversation, entry->managed);
-		}
-	}
-	if (entry->opens == 0 && entry->is_linked)
-		jpfs_content_unrefp(&entry->content);
-	jpfs_entry_mark_clean_locked(entry);
-}
-
-/* Whether jp is just replacing the durable directory: a file that came in between would be in its
- * way. In pieces for long is another matter, and so is a daemon that ends. */
-static bool is_being_replaced(struct jpfs_conversation *conversation, bool is_forced)
-{
-	if (conversation->vanished_ms == 0 && jpfs_durable_is_whole_locked(conversation) == 0)
-		conversation->vanished_ms = jpfs_now_ms();
-	return conversation->vanished_ms != 0 && !is_forced &&
-	       jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS;
-}
-
-/* A removed file's last version is stored before it goes. */
-static void follow_doom(struct jpfs_conversation *conversation, const char *path,
-			const struct stat *st)
-{
-	struct jpfs_note *note = jpfs_note_find(conversation->doomed, path);
-
-	if (note != NULL) {
-		note->ino = st->st_ino;
-		note->mtime_ns = jp_mtime_ns(st);
-	}
-}
-
-/* 0, or -EAGAIN when it was changed meanwhile. */
-static int replace_durable(struct jpfs_entry *entry, const struct attempt *attempt)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_close int parent = -EBADF, synced = -EBADF;
-	cleanup_free char *displaced_name = NULL;
-	const char *name;
-	bool is_displaced;
-	bool asks_for_layout = false;
-	struct stat st;
-	int r;
-
-	pthread_mutex_lock(&conversation->lock);
-	if (!is_unchanged(entry, attempt) || is_being_replaced(conversation, attempt->is_forced) ||
-	    (!attempt->is_forced && jpfs_durable_is_going_locked(conversation, entry->path))) {
-		pthread_mutex_unlock(&conversation->lock);
-		return -EAGAIN;
-	}
-	r = parent = jpfs_durable_parent_locked(conversation, entry->path, &name);
-	/* From here until the workspace has it, this version exists once: somebody who takes the
-	 * durable directory away in between (jp does) must not take it along. */
-	if (r >= 0 && entry->is_linked && !conversation->is_local) {
-		if (entry->managed != JP_UNMANAGED)
-			jpfs_pin_staged_locked(conversation, entry->managed, entry->staged_name);
-		else if (conversation->in_view)
-			jpfs_pin_other_locked(conversation, entry->path, entry->staged_name);
-	}
-	/* What it takes the place of must be known for a durable version, if this process dies: without
-	 * a mark the name would say that it was never closed. */
-	if (r >= 0 && !jp_staged_is_marked(entry->staged_name))
-		jp_ignore(jp_staging_mark(&conversation->view->staging, entry->staged_name,
-					  JP_STAGED_FLUSHED, conversation->id, entry->path));
-	if (r >= 0 && entry->managed == JP_EVENTS && entry->is_linked) {
-		int asks = jpfs_layout_asks_locked(conversation, attempt->content->fd);
-
-		asks_for_layout = asks == 1;
-		r = asks < 0 ? asks : r;
-	}
-	if (r >= 0)
-		r = jpfs_put_in_place_locked(entry, attempt->is_forced, parent, name,
-					     &is_displaced);
-	/* The durable directory went in between: it is waited for, like one that is gone already. */
-	if (r == -ENOENT)
-		r = -EAGAIN;
-	if (r == 0) {
-		displaced_name = is_displaced ? strdup(entry->staged_name) : NULL;
-		r = fstat(attempt->content->fd, &st) < 0 ? -errno : 0;
-	}
-	if (r == 0) {
-		bool was_unseen = entry->was_unseen;
-
-		/* jp's own files are always looked at; of the others, those that are noted. */
-		if (entry->managed == JP_UNMANAGED && entry->is_linked && conversation->in_view)
-			r = jpfs_note_add(&conversation->added, entry->path);
-
-		if (!entry->is_linked)
-			follow_doom(conversation, entry->path, &st);
-		jpfs_entry_is_durable_locked(entry, &st);
-		if (displaced_name != NULL && r == 0)
-			r = jpfs_dispose_of_displaced(conversation, entry->path, was_unseen,
-						      displaced_name, attempt->content->fd);
-		if (asks_for_layout && r == 0)
-			r = jpfs_layout_retire_durable_locked(conversation);
-	}
-	pthread_mutex_unlock(&conversation->lock);
-	if (r < 0)
-		return r;
-	synced = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (synced < 0 || jp_sys->fsync(synced) < 0)
-		return -errno;
-	jpfs_work_add(conversation, 0); /* now the workspace */
-	return 0;
-}
-
-/* ---- into the workspace: drafts, and conversations that are not complete ---- */
-
-/* The workspace may have the only copy of what is about to be written over there: a writer that
- * found no room left an empty file. Where there is a durable copy, that one stands. */
-static int keep_only_copy(struct jpfs_entry *entry, const struct attempt *attempt, int parent,
-			  const char *name)
-{
-	cleanup_close int old = -EBADF;
-	int r;
-
-	if (attempt->is_durable || entry->managed == JP_UNMANAGED)
-		return 0;
-	old = jp_open_regular(parent, name, O_RDONLY);
-	if (old < 0)
-		return old == -ENOENT ? 0 : old;
-	r = jp_validity_of_file(entry->managed, old);
-	if (r != 1)
-		return r;
-	r = jp_version_is_contained(entry->managed, old, attempt->content->fd);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	return jpfs_keep_version(entry->conversation, entry->managed, parent, name);
-}
-
-static int put_in_workspace(struct jpfs_entry *entry, const struct attempt *attempt)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	struct jpfs_view *view = conversation->view;
-	cleanup_unlock pthread_mutex_t *held = NULL;
-	cleanup_close int fd = -EBADF, parent = -EBADF, synced = -EBADF;
-	char temporary[NAME_MAX + 1], place[JPFS_PATH_BYTES];
-	bool asks_for_layout = false;
-	const char *name;
-	struct stat st;
-	int r;
-
-	jpfs_view_temporary_name(view, temporary);
-	fd = jp_open_beneath(view->workspace_fd, temporary, O_RDWR | O_CREAT | O_EXCL, 0600);
-	if (fd < 0)
-		return fd;
-	r = jp_copy_content(attempt->content->fd, fd);
-	if (r == 0)
-		r = jp_copy_attributes(attempt->content->fd, fd);
-	/* A draft has no other home: it is synced like anything durable. */
-	if (r == 0 && (jp_sys->fsync(fd) < 0 || fstat(fd, &st) < 0))
-		r = -errno;
-
-	held = jp_lock(&conversation->lock);
-	if (r == 0 && (!is_unchanged(entry, attempt) || !entry->is_linked ||
-		       !conversation->in_view || conversation->is_local))
-		r = -EAGAIN;
-	if (r == 0) {
-		jpfs_workspace_path(conversation, "", place);
-		r = jpfs_mkdir_beneath(view->workspace_fd, place, 0777 & ~view->umask);
-		r = r == -EEXIST ? 0 : r;
-	}
-	if (r == 0) {
-		jpfs_workspace_path(conversation, entry->path, place);
-		r = parent = jpfs_open_parent(view->workspace_fd, place, &name);
-	}
-	if (r >= 0)
-		r = keep_only_copy(entry, attempt, parent, name);
-	if (r >= 0 && entry->managed == JP_EVENTS && attempt->is_durable) {
-		int asks = jpfs_layout_asks_locked(conversation, attempt->content->fd);
-
-		asks_for_layout = asks == 1;
-		r = asks < 0 ? asks : r;
-	}
-	if (r >= 0)
-		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno
-											  : 0;
-	if (r < 0) {
-		(void)jp_sys->unlinkat(view->workspace_fd, temporary, 0); /* staging still has it */
-		return r;
-	}
-	synced = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (synced < 0 || jp_sys->fsync(synced) < 0)
-		return -errno;
-	(void)jp_sys->unlinkat(view->staging.fd, entry->staged_name, 0); /* the workspace has it */
-	free(entry->staged_name);
-	entry->staged_name = NULL;
-	entry->home = JPFS_WORKSPACE;
-	entry->version = jpfs_version_of(&st);
-	if (entry->managed != JP_UNMANAGED && attempt->is_durable) {
-		conversation->drafts |= 1U << entry->managed;
-		conversation->removed_drafts &= ~(1U << entry->managed);
-		if (attempt->is_exclusive)
-			conversation->went_back |= 1U << entry->managed;
-		if (asks_for_layout)
-			conversation->drafts |= 1U << JP_BASE_CONFIG;
-	}
-	entry->is_exclusive = false;
-	jpfs_note_remove(&conversation->added, entry->path);
-	/* Who has it open goes on with the file that has the name now; without memory for that, it is
-	 * opened again when it is needed. */
-	jpfs_content_unrefp(&entry->content);
-	if (entry->opens > 0)
-		entry->content = jpfs_content_new(TAKE_FD(fd));
-	jpfs_entry_mark_clean_locked(entry);
-	return 0;
-}
-
-/* Whether the durable copy has all that this version has. */
-static bool is_in_durable(struct jpfs_entry *entry, const struct attempt *attempt)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_close int fd = -EBADF;
-	char path[JPFS_PATH_BYTES];
-
-	if (jpfs_durable_path_locked(conversation, entry->path, path) < 0)
-		return false;
-	fd = jp_open_regular(conversation->view->silo->conversations_fd, path, O_RDONLY);
-	return fd >= 0 && jp_version_is_contained(entry->managed, attempt->content->fd, fd) == 1;
-}
-
-/* A version that has no place in the view any more and none in the durable copy: jp would reject
- * it, or a later one took its name before it was stored. */
-static int keep_aside(struct jpfs_entry *entry, const struct attempt *attempt)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-	int r = 0;
-
-	if (!is_unchanged(entry, attempt))
-		return -EAGAIN;
-	if (entry->managed != JP_UNMANAGED && !is_in_durable(entry, attempt))
-		r = jp_keep_move(conversation->view->silo->history_fd, conversation->id,
-				 conversation->view->staging.fd, entry->staged_name, entry->path);
-	else if (((attempt->is_shown && attempt->is_local) || entry->is_replaced ||
-		  !attempt->is_durable) &&
-		 !jp_name_is_temporary(entry->path))
-		r = jp_keep_move(conversation->view->silo->trash_fd, conversation->id,
-				 conversation->view->staging.fd, entry->staged_name, entry->path);
-	else if (jp_sys->unlinkat(conversation->view->staging.fd, entry->staged_name, 0) < 0)
-		r = -errno;
-	if (r < 0)
-		return r;
-	free(entry->staged_name);
-	entry->staged_name = NULL;
-	entry->is_shared = true; /* who has it open and writes on writes to a copy */
-	jpfs_entry_mark_clean_locked(entry);
-	return 0;
-}
-
-/* ---- one entry ---- */
 
 /* A conversation that was taken out and made again: what the old object still has to store is
  * older than what the new one has. */
@@ -340,7 +46,7 @@ static bool has_successor(struct jpfs_conversation *conversation)
 	return other != NULL && other != conversation;
 }
 
-static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret)
+static int begin(struct jpfs_entry *entry, bool may_be_open, struct jpfs_attempt *ret)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
@@ -399,7 +105,7 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct attempt *ret
 	return r == -ENOENT ? 0 : r;
 }
 
-static int sync_staged(const struct attempt *attempt)
+static int sync_staged(const struct jpfs_attempt *attempt)
 {
 	return !attempt->is_synced && jp_sys->fsync(attempt->content->fd) < 0 ? -errno : 0;
 }
@@ -434,7 +140,7 @@ static int sync_in_staging(struct jpfs_entry *entry)
 /* A version that was removed before it was stored. Somebody may be in the middle of removing all of its
  * conversation, which then gets its durable copy with everything that it had: 0. -EAGAIN that is not
  * known yet; -EBADMSG there is no conversation that it would be part of. */
-static int save_removed(struct jpfs_conversation *conversation, const struct attempt *attempt,
+static int save_removed(struct jpfs_conversation *conversation, const struct jpfs_attempt *attempt,
 			bool force)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
@@ -446,7 +152,7 @@ static int save_removed(struct jpfs_conversation *conversation, const struct att
 	return jpfs_import_whole(conversation);
 }
 
-static int commit_without_durable(struct jpfs_entry *entry, const struct attempt *attempt,
+static int commit_without_durable(struct jpfs_entry *entry, const struct jpfs_attempt *attempt,
 				  bool for_fsync, bool force)
 {
 	int r = jpfs_import(entry->conversation);
@@ -463,12 +169,13 @@ static int commit_without_durable(struct jpfs_entry *entry, const struct attempt
 	    attempt->age_ms < REMOVED_MS)
 		return -EAGAIN;
 	if (!attempt->is_shown)
-		return keep_aside(entry, attempt);
+		return jpfs_attempt_keep_aside(entry, attempt);
 	if (attempt->is_local)
-		return force ? keep_aside(entry, attempt) : 0; /* the next file decides */
+		return force ? jpfs_attempt_keep_aside(entry, attempt)
+			     : 0; /* the next file decides */
 	if (!force && attempt->age_ms < INCOMPLETE_MS)
 		return -EAGAIN;
-	return put_in_workspace(entry, attempt);
+	return jpfs_attempt_put_in_workspace(entry, attempt);
 }
 
 /* ---- drafts ---- */
@@ -478,7 +185,7 @@ static int commit_without_durable(struct jpfs_entry *entry, const struct attempt
 
 /* Whether the stream that a base configuration belongs to is a draft: 1, 0; -EAGAIN it is not
  * decided yet. */
-static int is_of_draft(struct jpfs_entry *entry, const struct attempt *attempt, bool may_wait)
+static int is_of_draft(struct jpfs_entry *entry, const struct jpfs_attempt *attempt, bool may_wait)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
@@ -502,7 +209,7 @@ static bool is_held_by_draft(struct jpfs_conversation *conversation)
 	       (events == NULL || events->home != JPFS_STAGED);
 }
 
-static int decide(struct jpfs_entry *entry, const struct attempt *attempt, bool may_wait,
+static int decide(struct jpfs_entry *entry, const struct jpfs_attempt *attempt, bool may_wait,
 		  enum jp_write *ret)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
@@ -543,14 +250,14 @@ static int decide(struct jpfs_entry *entry, const struct attempt *attempt, bool 
 }
 
 /* What both sides were is back: from now on the durable version is shown again. */
-static int end_draft(struct jpfs_entry *entry, const struct attempt *attempt)
+static int end_draft(struct jpfs_entry *entry, const struct jpfs_attempt *attempt)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 	struct stat st;
 	int r;
 
-	if (!is_unchanged(entry, attempt))
+	if (!jpfs_attempt_is_unchanged(entry, attempt))
 		return -EAGAIN;
 	r = jpfs_durable_stat_locked(conversation, entry->managed, &st);
 	if (r < 0)
@@ -566,7 +273,8 @@ static int end_draft(struct jpfs_entry *entry, const struct attempt *attempt)
 
 int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 {
-	__attribute__((cleanup(attempt_release))) struct attempt attempt = {.is_forced = force};
+	__attribute__((cleanup(attempt_release))) struct jpfs_attempt attempt = {.is_forced =
+											 force};
 	int r = begin(entry, for_fsync || force, &attempt);
 
 	if (r == -EALREADY)
@@ -575,7 +283,7 @@ int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 		return r;
 	if (attempt.is_late) {
 		r = for_fsync ? sync_staged(&attempt) : 0;
-		return r < 0 ? r : keep_aside(entry, &attempt);
+		return r < 0 ? r : jpfs_attempt_keep_aside(entry, &attempt);
 	}
 	if (attempt.is_waiting && !force)
 		return for_fsync ? sync_in_staging(entry) : -EAGAIN;
@@ -583,8 +291,8 @@ int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 		if (for_fsync)
 			return sync_in_staging(entry);
 		return !force             ? -EAGAIN
-		       : attempt.is_local ? keep_aside(entry, &attempt)
-					  : put_in_workspace(entry, &attempt);
+		       : attempt.is_local ? jpfs_attempt_keep_aside(entry, &attempt)
+					  : jpfs_attempt_put_in_workspace(entry, &attempt);
 	}
 	if (!attempt.is_durable)
 		return commit_without_durable(entry, &attempt, for_fsync, force);
@@ -599,8 +307,8 @@ int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 			return 0;
 		if (r == 0)
 			return attempt.is_shown && !attempt.is_local
-				       ? put_in_workspace(entry, &attempt)
-				       : keep_aside(entry, &attempt);
+				       ? jpfs_attempt_put_in_workspace(entry, &attempt)
+				       : jpfs_attempt_keep_aside(entry, &attempt);
 	}
 	if (attempt.managed != JP_UNMANAGED && !attempt.is_local &&
 	    (attempt.is_exclusive || attempt.was_draft || attempt.went_back)) {
@@ -612,14 +320,14 @@ int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
 		if (fate != JP_WRITE_COMMIT && for_fsync)
 			return sync_in_staging(entry);
 		if (fate != JP_WRITE_COMMIT && !attempt.is_shown)
-			return keep_aside(entry, &attempt);
+			return jpfs_attempt_keep_aside(entry, &attempt);
 		if (fate == JP_WRITE_DRAFT)
-			return put_in_workspace(entry, &attempt);
+			return jpfs_attempt_put_in_workspace(entry, &attempt);
 		if (fate == JP_WRITE_END)
 			return end_draft(entry, &attempt);
 	}
 	r = sync_staged(&attempt);
-	return r < 0 ? r : replace_durable(entry, &attempt);
+	return r < 0 ? r : jpfs_attempt_replace_durable(entry, &attempt);
 }
 
 int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)

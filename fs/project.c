@@ -7,31 +7,26 @@
  * one whole version to the next. Nobody waits for it: when the workspace is full or read-only, the
  * failure is reported and the work is tried again.
  *
- * What was put off is carried out here too: a removed managed file leaves the workspace when its
- * directory has stayed, and the durable copy of a removed unmanaged file goes to the trash.
+ * What was put off is carried out afterwards: put_off.c.
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
-#include "core/history.h"
 #include "core/version.h"
-#include "fs/notify.h"
+#include "fs/project_parts.h"
 #include "fs/told.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-/* When a removal counts as one of its own and not as part of the directory's. */
-#define SETTLE_MS 3000
-
-static void wait_at_most(int64_t *wait_ms, int64_t ms)
+void jpfs_wait_at_most(int64_t *wait_ms, int64_t ms)
 {
 	if (*wait_ms < 0 || *wait_ms > ms)
 		*wait_ms = ms;
 }
 
-static int open_workspace_parent(struct jpfs_conversation *conversation, const char *path,
-				 const char **ret_name)
+int jpfs_open_workspace_parent(struct jpfs_conversation *conversation, const char *path,
+			       const char **ret_name)
 {
 	char place[JPFS_PATH_BYTES];
 	const char *name;
@@ -171,7 +166,7 @@ static int project_attributes(struct jpfs_conversation *conversation, const char
 	const char *name;
 
 	/* No lock is held: what was there a moment ago may just be removed. */
-	parent = open_workspace_parent(conversation, path, &name);
+	parent = jpfs_open_workspace_parent(conversation, path, &name);
 	if (parent < 0)
 		return parent == -ENOENT ? -EAGAIN : parent;
 	fd = jp_open_regular(parent, name, O_RDONLY);
@@ -245,7 +240,7 @@ static int project_bytes(struct jpfs_conversation *conversation, const char *pat
 	if (r == 0)
 		r = ensure_directory(conversation);
 	if (r == 0)
-		r = parent = open_workspace_parent(conversation, path, &name);
+		r = parent = jpfs_open_workspace_parent(conversation, path, &name);
 	if (r >= 0 && fstat(parent, &before) < 0)
 		r = -errno;
 	if (r >= 0 && job->has_target)
@@ -299,7 +294,7 @@ static int project_other(struct jpfs_conversation *conversation, const char *pat
 		return 0;
 	r = ensure_directory(conversation);
 	if (r == 0)
-		r = to = open_workspace_parent(conversation, path, &name);
+		r = to = jpfs_open_workspace_parent(conversation, path, &name);
 	if (r >= 0)
 		r = jp_copy_tree(from, name, to, name, NULL);
 	return r == -EEXIST ? 0 : r;
@@ -361,186 +356,6 @@ static int project_added(struct jpfs_conversation *conversation)
 	}
 }
 
-/* ---- what was put off ---- */
-
-/* A managed file that was removed while its directory stayed. */
-static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_final, int64_t *wait_ms)
-{
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-	struct jpfs_view *view = conversation->view;
-	char place[JPFS_PATH_BYTES];
-	int64_t age;
-	int r = 0;
-
-	if (!conversation->in_view || conversation->hidden == 0)
-		return 0;
-	age = jpfs_now_ms() - conversation->incomplete_ms;
-	if (conversation->incomplete_ms != 0 && age < SETTLE_MS && !is_final) {
-		wait_at_most(wait_ms, SETTLE_MS - age + 10);
-		return 0;
-	}
-	if (conversation->is_new) {
-		/* A directory made by hand, for a conversation that is in the store: show it. */
-		conversation->is_new = false;
-		conversation->hidden = 0;
-		conversation->incomplete_ms = 0;
-		jpfs_notify_partitions(view->notify, view);
-		jpfs_work_add(conversation, 0);
-		return 0;
-	}
-	for (int i = 0; i < JP_MANAGED_COUNT && r == 0; i++) {
-		cleanup_close int parent = -EBADF;
-		const char *name;
-
-		if ((conversation->hidden & (1U << i)) == 0)
-			continue;
-		parent = open_workspace_parent(conversation, jp_managed_name((enum jp_managed)i),
-					       &name);
-		if (parent < 0 && !jp_is_absent(parent))
-			return parent;
-		if (parent < 0 || faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		r = jpfs_durable_path_locked(conversation, "", place);
-		if (r < 0 && r != -ENOENT)
-			return r;
-		if (r == -ENOENT) /* it is none that jp would accept */
-			r = jp_keep_move(view->silo->trash_fd, conversation->id, parent, name,
-					 name);
-		else if (jp_sys->unlinkat(parent, name, 0) < 0 && errno != ENOENT)
-			r = -errno;
-	}
-	return r;
-}
-
-static bool is_on_its_way(struct jpfs_conversation *conversation, const char *path)
-{
-	for (struct jpfs_entry *entry = conversation->dirty; entry != NULL;
-	     entry = entry->next_dirty) {
-		if (strcmp(entry->path, path) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Whether somebody else has put another file where the removed one was. */
-static bool is_another_by_now(const struct jpfs_view *view, const char *place,
-			      const struct jpfs_note *note)
-{
-	struct stat st;
-
-	return note->ino != 0 && jpfs_stat_beneath(view->silo->conversations_fd, place, &st) == 0 &&
-	       (st.st_ino != note->ino || jp_mtime_ns(&st) != note->mtime_ns);
-}
-
-/* Unmanaged files that were removed while their directory stayed. */
-static int carry_out_doomed(struct jpfs_conversation *conversation, bool is_final, int64_t *wait_ms)
-{
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-	struct jpfs_view *view = conversation->view;
-	struct jpfs_note *note, *next;
-	int r = 0;
-
-	if (!conversation->in_view || conversation->incomplete_ms != 0) {
-		if (conversation->in_view && conversation->doomed != NULL)
-			wait_at_most(wait_ms, SETTLE_MS);
-		return 0;
-	}
-	for (note = conversation->doomed; note != NULL && r == 0; note = next) {
-		int64_t age = jpfs_now_ms() - note->since_ms;
-		cleanup_close int parent = -EBADF;
-		char place[JPFS_PATH_BYTES];
-		const char *name;
-
-		next = note->next;
-		/* What was renamed has its bytes elsewhere: there is nothing to have second thoughts
-		 * about, and a program's temporary file should not be seen in the store. */
-		if (age < SETTLE_MS && !is_final && !note->is_moved) {
-			wait_at_most(wait_ms, SETTLE_MS - age + 10);
-			continue;
-		}
-		if (note->is_moved ? conversation->dirty != NULL
-				   : is_on_its_way(conversation, note->path)) {
-			wait_at_most(wait_ms, 100); /* its last version may still be on the way */
-			continue;
-		}
-		r = jpfs_durable_path_locked(conversation, note->path, place);
-		if (r == 0 && !is_another_by_now(view, place, note)) {
-			r = parent = jpfs_open_parent(view->silo->conversations_fd, place, &name);
-			if (parent >= 0 && (note->is_moved || jp_name_is_temporary(note->path)))
-				r = jp_remove_tree(parent, name);
-			else if (parent >= 0)
-				r = jp_keep_move(view->silo->trash_fd, conversation->id, parent,
-						 name, note->path);
-		}
-		if (jp_is_absent(r))
-			r = 0;
-		if (r == 0)
-			jpfs_note_remove(&conversation->doomed, note->path);
-	}
-	return r;
-}
-
-/* Somebody may have stopped in the middle of removing all of a conversation that has no durable
- * copy: it gets one, whole, before anything of it goes from the workspace. */
-static int save_what_was_being_removed(struct jpfs_conversation *conversation, bool is_final)
-{
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-	char place[JPFS_PATH_BYTES];
-	int r;
-
-	if (!conversation->in_view || conversation->hidden == 0 || conversation->is_new ||
-	    (!is_final && conversation->incomplete_ms != 0 &&
-	     jpfs_now_ms() - conversation->incomplete_ms < SETTLE_MS))
-		return 0;
-	r = jpfs_durable_path_locked(conversation, "", place);
-	if (r != -ENOENT)
-		return r;
-	r = jpfs_import_whole(conversation);
-	/* It is none that jp would accept: its files go to the trash, one by one. */
-	return r == -EBADMSG || r == -EAGAIN ? 0 : r;
-}
-
-/* Unmanaged files that the workspace still has although they were removed. */
-static int carry_out_removed(struct jpfs_conversation *conversation, bool is_final,
-			     int64_t *wait_ms)
-{
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
-	struct jpfs_view *view = conversation->view;
-	struct jpfs_note *note, *next;
-	char place[JPFS_PATH_BYTES];
-	int failure = jpfs_durable_path_locked(conversation, "", place);
-	bool is_durable = failure == 0;
-
-	if (failure < 0 && failure != -ENOENT)
-		return failure; /* nobody can tell whether it is all there is */
-	failure = 0;
-	for (note = conversation->removed; note != NULL && conversation->in_view; note = next) {
-		int64_t age = jpfs_now_ms() - note->since_ms;
-		cleanup_close int parent = -EBADF;
-		const char *name;
-		int r;
-
-		next = note->next;
-		/* Without a durable copy: when it is clear that the directory stays. */
-		if (!is_durable && !is_final &&
-		    (age < SETTLE_MS || conversation->incomplete_ms != 0)) {
-			wait_at_most(wait_ms, age < SETTLE_MS ? SETTLE_MS - age + 10 : SETTLE_MS);
-			continue;
-		}
-		parent = open_workspace_parent(conversation, note->path, &name);
-		r = parent;
-		if (parent >= 0)
-			r = is_durable ? jp_remove_tree(parent, name)
-				       : jp_keep_move(view->silo->trash_fd, conversation->id,
-						      parent, name, note->path);
-		if (r == 0 || r == -ENOENT)
-			jpfs_note_remove(&conversation->removed, note->path);
-		else
-			failure = r;
-	}
-	return failure;
-}
-
 /* A durable directory that is there and stays in pieces (jp was killed while it copied): what the
  * workspace has, and the pins held until it had it, makes it whole again. */
 static void repair(struct jpfs_conversation *conversation)
@@ -571,9 +386,9 @@ static void look_at_vanished(struct jpfs_conversation *conversation, int64_t *wa
 						   &st)); /* updates the state */
 	repair(conversation);
 	if (conversation->vanished_ms != 0)
-		wait_at_most(wait_ms, jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS
-					      ? 250
-					      : 5000);
+		jpfs_wait_at_most(
+			wait_ms,
+			jpfs_now_ms() - conversation->vanished_ms < JPFS_VANISHED_MS ? 250 : 5000);
 }
 
 /* Somebody in another mount namespace has removed the directory itself: there is nothing that could
@@ -600,13 +415,13 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	if (!conversation->is_reconciled && !view->is_read_only)
 		return conversation->reconcile_failure; /* said already; work_on() comes back */
 	if (conversation->is_local)
-		return carry_out_doomed(conversation, is_final, ret_wait_ms);
+		return jpfs_carry_out_doomed(conversation, is_final, ret_wait_ms);
 	look_at_vanished(conversation, ret_wait_ms);
 	failure = jpfs_draft_look(conversation);
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		r = project_file(conversation, jp_managed_name((enum jp_managed)i));
 		if (r == -EAGAIN || r == -ESTALE)
-			wait_at_most(ret_wait_ms, 50);
+			jpfs_wait_at_most(ret_wait_ms, 50);
 		else if (r < 0 && failure == 0)
 			failure = r;
 	}
@@ -614,15 +429,9 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	failure = failure == 0 ? r : failure;
 	r = project_added(conversation);
 	failure = failure == 0 ? r : failure;
-	r = save_what_was_being_removed(conversation, is_final);
+	r = jpfs_carry_out_removals(conversation, is_final, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
-	if (r == 0) {
-		r = carry_out_removed(conversation, is_final, ret_wait_ms);
-		failure = failure == 0 ? r : failure;
-		r = carry_out_hidden(conversation, is_final, ret_wait_ms);
-		failure = failure == 0 ? r : failure;
-	}
-	r = carry_out_doomed(conversation, is_final, ret_wait_ms);
+	r = jpfs_carry_out_doomed(conversation, is_final, ret_wait_ms);
 	failure = failure == 0 ? r : failure;
 	jpfs_drop_pins(conversation);
 	r = jpfs_base_note(conversation);

@@ -1,21 +1,18 @@
 /*
- * The life of a view and of the objects in it.
+ * The life of a view.
  *
  * Which conversations the workspace has is read once, when the mount is made, and kept here from
  * then on: the real directory lies beneath the mount, so nothing else has business there. What a
  * stranger does to it (another mount namespace, a vanished disk) is noticed when the mount is made
  * again, and never taken for a removal.
  */
-#include "fs/kept.h"
-#include "fs/view.h"
-
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "core/conversation_id.h"
 #include "core/user_data.h"
 #include "fs/log.h"
-#include "fs/repeat.h"
 #include "fs/transcripts.h"
+#include "fs/view.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -31,126 +28,6 @@ int64_t jpfs_now_ms(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* ---- objects ---- */
-
-void jpfs_object_init(struct jpfs_view *view, struct jpfs_object *object, enum jpfs_kind kind)
-{
-	object->kind = kind;
-	object->serial = atomic_fetch_add(&view->next_serial, 1);
-	atomic_init(&object->refs, 1);
-}
-
-struct jpfs_object *jpfs_object_ref(struct jpfs_object *object)
-{
-	atomic_fetch_add(&object->refs, 1);
-	return object;
-}
-
-bool jpfs_object_try_ref(struct jpfs_object *object)
-{
-	unsigned refs = atomic_load(&object->refs);
-
-	while (refs != 0) {
-		if (atomic_compare_exchange_weak(&object->refs, &refs, refs + 1))
-			return true;
-	}
-	return false;
-}
-
-struct jpfs_conversation *jpfs_as_conversation(struct jpfs_object *object)
-{
-	return object->kind == JPFS_CONVERSATION ? (struct jpfs_conversation *)object : NULL;
-}
-
-struct jpfs_entry *jpfs_as_entry(struct jpfs_object *object)
-{
-	return object->kind == JPFS_ENTRY ? (struct jpfs_entry *)object : NULL;
-}
-
-struct jpfs_outsider *jpfs_as_outsider(struct jpfs_object *object)
-{
-	return object->kind == JPFS_OUTSIDER ? (struct jpfs_outsider *)object : NULL;
-}
-
-static void free_conversation(struct jpfs_conversation *conversation)
-{
-	jpfs_unpin_all_locked(conversation);
-	jpfs_notes_free(&conversation->added);
-	jpfs_notes_free(&conversation->removed);
-	jpfs_notes_free(&conversation->doomed);
-	jpfs_notes_free(&conversation->absent);
-	jpfs_repeats_free(&conversation->repeats);
-	pthread_mutex_destroy(&conversation->lock);
-	free(conversation->name);
-	free(conversation);
-}
-
-static void free_entry(struct jpfs_entry *entry)
-{
-	struct jpfs_conversation *conversation = entry->conversation;
-	struct jpfs_entry **link;
-
-	pthread_mutex_lock(&conversation->lock);
-	for (link = &conversation->entries; *link != NULL; link = &(*link)->next) {
-		if (*link == entry) {
-			*link = entry->next;
-			break;
-		}
-	}
-	/* Staged bytes that nobody committed and nobody will: an unlinked file's. */
-	if (entry->staged_name != NULL)
-		(void)jp_sys->unlinkat(conversation->view->staging.fd, entry->staged_name, 0);
-	pthread_mutex_unlock(&conversation->lock);
-	jpfs_content_unrefp(&entry->content);
-	free(entry->staged_name);
-	free(entry->told_times);
-	jpfs_entry_path_free(entry->path);
-	free(entry);
-	jpfs_object_unref(&conversation->object);
-}
-
-void jpfs_object_unref(struct jpfs_object *object)
-{
-	if (object == NULL || atomic_fetch_sub(&object->refs, 1) != 1)
-		return;
-	switch (object->kind) {
-	case JPFS_CONVERSATION:
-		free_conversation((struct jpfs_conversation *)object);
-		break;
-	case JPFS_ENTRY:
-		free_entry((struct jpfs_entry *)object);
-		break;
-	case JPFS_OUTSIDER:
-		jpfs_outside_forget((struct jpfs_outsider *)object);
-		break;
-	case JPFS_STATUS:
-		jpfs_status_forget(object);
-		break;
-	case JPFS_KEPT_OF:
-	case JPFS_KEPT:
-		jpfs_kept_forget((struct jpfs_kept *)object);
-		break;
-	case JPFS_TRANSCRIPT:
-		jpfs_transcript_forget((struct jpfs_transcript *)object);
-		break;
-	case JPFS_ROOT:
-	case JPFS_ARCHIVE:
-	case JPFS_HISTORY:
-	case JPFS_TRANSCRIPTS:
-	case JPFS_TRANSCRIPTS_ARCHIVE:
-	case JPFS_CONTROL:
-	case JPFS_LOCAL:
-	case JPFS_LOCAL_ARCHIVE:
-		break; /* part of the view; its own reference keeps them from coming here */
-	}
-}
-
-void jpfs_object_unrefp(struct jpfs_object **object)
-{
-	jpfs_object_unref(*object);
-	*object = NULL;
 }
 
 /* ---- the table of conversations ---- */
@@ -582,42 +459,4 @@ bool jpfs_is_temporary_name(const char *name)
 	name += digits + 1;
 	digits = strspn(name, "0123456789");
 	return digits > 0 && name[digits] == '\0';
-}
-
-int jpfs_listing_add(struct jpfs_listing *listing, const char *name, ino_t ino, mode_t type)
-{
-	char *copy;
-
-	if (listing->count == listing->room) {
-		size_t more = listing->room == 0 ? 32 : listing->room * 2;
-		struct jpfs_listed *grown = reallocarray(listing->items, more, sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		listing->items = grown;
-		listing->room = more;
-	}
-	copy = strdup(name);
-	if (copy == NULL)
-		return -ENOMEM;
-	listing->items[listing->count++] =
-		(struct jpfs_listed){.name = copy, .ino = ino, .type = type & S_IFMT};
-	return 0;
-}
-
-void jpfs_listing_drop_objects(struct jpfs_listing *listing)
-{
-	for (size_t i = 0; i < listing->count && listing->with_objects; i++) {
-		jpfs_object_unref(listing->items[i].object);
-		listing->items[i].object = NULL;
-	}
-}
-
-void jpfs_listing_release(struct jpfs_listing *listing)
-{
-	for (size_t i = 0; i < listing->count; i++)
-		free(listing->items[i].name);
-	jpfs_listing_drop_objects(listing);
-	free(listing->items);
-	*listing = (struct jpfs_listing){0};
 }

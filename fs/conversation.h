@@ -1,0 +1,191 @@
+/*
+ * One conversation: what is known of it, where its copies are, what is shown of it, and the links
+ * that hold versions which exist once.
+ *
+ * All of it is guarded by the conversation's lock, which a function whose name ends in _locked is
+ * called with, but for what says otherwise.
+ */
+#pragma once
+
+#include "core/managed.h"
+#include "core/reconcile.h"
+#include "fs/beneath.h"
+#include "fs/listing.h"
+#include "fs/note.h"
+#include "fs/object.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+
+struct jpfs_entry;
+struct jpfs_glance;
+struct jpfs_repeat;
+
+/* A version of a file, by what stat says of it. */
+struct jpfs_version {
+	ino_t ino; /* 0: none known */
+	int64_t mtime_ns;
+	off_t size;
+};
+
+/* An unmanaged file's version that the workspace has not got yet. */
+struct jpfs_pin {
+	struct jpfs_pin *next;
+	char name[NAME_MAX + 1]; /* in staging */
+	char path[];
+};
+
+/* How the two sides of a conversation were brought together. */
+struct jpfs_decision {
+	enum jp_row stream, metadata; /* the rows of the table that decided */
+	enum jp_row by_content;       /* the stream's, where the metadata go with it */
+	bool is_archived;             /* on either side */
+};
+
+struct jpfs_conversation {
+	struct jpfs_object object;
+	struct jpfs_view *view;
+	uint64_t id;          /* immutable */
+	pthread_mutex_t lock; /* recursive: the last reference to an entry may go under it */
+	/* changed under view->names and lock; read under either */
+	char *name; /* the directory's name here */
+	bool is_archived;
+	bool in_view;  /* false once it was taken out */
+	bool is_local; /* in .jpfs/local: it has no workspace side */
+	/* protected by lock from here on */
+	bool is_reconciled;
+	bool has_returned; /* put there while the daemon had detached itself, and not met since */
+	bool may_repair;   /* the durable copy has been in pieces for long: make it whole */
+	bool is_new;       /* made by mkdir, and nothing created in it yet */
+	bool is_watched;   /* changes of the durable copy are heard of */
+	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
+	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
+	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
+	unsigned drafts;         /* bits: the workspace's version is what this view shows */
+	unsigned renamed_away;   /* bits: of the hidden ones, those that left by rename */
+	unsigned went_back;      /* bits: drafts that git made, or that nobody saw being made; kept
+				    while another version of the same is written */
+	unsigned beside; /* bits: shown as the workspace has them, beside a draft; draft.c */
+	unsigned removed_drafts; /* bits: drafts, until it is decided what takes their place */
+	unsigned durable_files;  /* bits: the durable copy has, or last had, these */
+	atomic_uint failures;    /* of the work on it, in a row; protected by work->lock */
+	struct jpfs_decision decision;
+	int64_t reconcile_retry_ms;
+	uint64_t writes;                             /* how often a file was about to change */
+	uint64_t pass;                               /* of commits */
+	struct jpfs_version known[JP_MANAGED_COUNT]; /* durable versions last accepted */
+	struct jpfs_version same[JP_MANAGED_COUNT];  /* projected versions with a known one's bytes,
+						      * whatever the times say */
+	char *pins[JP_MANAGED_COUNT]; /* in staging: the known version, until it is projected */
+	struct jpfs_pin *other_pins;  /* the same for unmanaged files */
+	int64_t vanished_ms;          /* since when the durable copy is gone or not whole; 0: not */
+	int64_t incomplete_ms;        /* since when it is on its way in or out; 0: not */
+	struct timespec changed;      /* last change of the directory through the mount */
+	struct jpfs_version
+		own_change; /* the durable directory that a commit changed last, after that */
+	struct jpfs_entry *entries;            /* live objects; no references */
+	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
+	unsigned syncing;                      /* so many fsync(2) are committing */
+	bool is_put_off;             /* stored, and to be projected after others were stored */
+	struct jpfs_note *added;     /* unmanaged, here but not yet in the workspace */
+	struct jpfs_note *removed;   /* unmanaged, still in the workspace but not here */
+	struct jpfs_note *doomed;    /* unmanaged, to be taken from the durable copy later */
+	struct jpfs_note *absent;    /* told.h: names that the kernel holds to lead nowhere */
+	struct jpfs_glance *glance;  /* glance.h: while one is under way; its beginner's */
+	uint64_t told, told_listing; /* told.h: of the directory; 0: nothing */
+	struct jpfs_repeat *repeats; /* repeat.h: changes that watchers are to hear of */
+	/* protected by work->lock */
+	struct jpfs_conversation *next_work;
+	int64_t due_ms;
+	bool is_queued, is_working, is_due_again;
+	/* protected by the lock of notify.c */
+	bool is_to_look;
+	struct jpfs_conversation *next_look;
+};
+
+/* ---- conversation.c: one conversation; the lock is held where a name ends in _locked ---- */
+
+/* How long a conversation that is on its way in or out is left out of the listing. */
+#define JPFS_SETTLE_MS 3000
+/* One of our temporary names that is never given to a file. */
+#define JPFS_NO_NAME ".jpfs-0-0"
+/* How long a durable copy may be gone before the conversation is the workspace's alone. */
+#define JPFS_VANISHED_MS 5000
+
+/* Lock, bring both sides together if that was not done yet. */
+pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation);
+void jpfs_workspace_path(const struct jpfs_conversation *conversation, const char *path,
+			 char ret[JPFS_PATH_BYTES]);
+/* Where the durable copy is, relative to silo->conversations_fd; -ENOENT there is none. */
+must_check int jpfs_durable_path_locked(struct jpfs_conversation *conversation, const char *path,
+					char ret[JPFS_PATH_BYTES]);
+/* The durable directory that holds a path, made if it is missing; a new descriptor. */
+must_check int jpfs_durable_parent_locked(struct jpfs_conversation *conversation, const char *path,
+					  const char **ret_name);
+bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation);
+must_check int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *path,
+				      struct jpfs_listing *listing);
+/* What lies in the workspace's directory, jp's own files and what is in memory left out. */
+must_check int jpfs_conversation_list_workspace_locked(struct jpfs_conversation *conversation,
+						       const char *path,
+						       struct jpfs_listing *listing);
+must_check int jpfs_conversation_stat(struct jpfs_conversation *conversation, struct stat *ret);
+void jpfs_conversation_changed_locked(struct jpfs_conversation *conversation);
+/* Recompute whether it is on its way in or out, after a managed file came or went. */
+void jpfs_conversation_settle_locked(struct jpfs_conversation *conversation);
+const char *jpfs_conversation_presence_locked(struct jpfs_conversation *conversation);
+
+/* ---- accept.c: which version of the durable copy may be shown ---- */
+
+/*
+ * stat of a durable managed file in a version that may be shown. A version not met before is
+ * accepted if the durable copy is whole; if it is not, the conversation is marked as vanished.
+ * Returns 0; -ENOENT not there or not to be shown now (see vanished_ms); others: nobody can tell.
+ */
+must_check int jpfs_durable_stat_locked(struct jpfs_conversation *conversation,
+					enum jp_managed which, struct stat *ret);
+/* Remember a durable version as accepted. */
+void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			      const struct stat *st);
+bool jpfs_version_matches(const struct jpfs_version *version, const struct stat *st);
+struct jpfs_version jpfs_version_of(const struct stat *st);
+/* Whether the durable directory has every managed file that the workspace has: 1, 0; -errno when
+ * nobody can tell, which is no reason to take it for one that jp is just making. */
+must_check int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversation);
+
+/* ---- pin.c: links to versions that exist once ---- */
+
+/*
+ * Link what is the durable file now, whoever puts another in its place meanwhile.
+ *
+ * Shape:   ret_name  the link in staging: to be adopted, or unlinked
+ *          ret       stat(2) of what is linked
+ * Returns: 0; -errno and there is no link.
+ */
+must_check int jpfs_pin_durable_locked(struct jpfs_conversation *conversation,
+				       enum jp_managed which, char ret_name[NAME_MAX + 1],
+				       struct stat *ret);
+/* That link is the pin from now on. */
+void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			   const char *name);
+/* Pin what is about to become the durable version. */
+void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			    const char *staged_name);
+void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/* The same for an unmanaged file. */
+void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
+			   const char *staged_name);
+/* One that somebody has put into the store directly. */
+void jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation, const char *path);
+/* Its name in staging, or NULL. Borrowed. */
+const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const char *path);
+/* The same for whatever version an entry's path has. */
+const char *jpfs_pin_of_locked(const struct jpfs_entry *entry);
+/* Drop those that the workspace has by now. */
+void jpfs_drop_pins(struct jpfs_conversation *conversation);
+void jpfs_unpin_all_locked(struct jpfs_conversation *conversation);
