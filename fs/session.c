@@ -338,11 +338,7 @@ static void queue_all(struct jpfs_view *view)
 
 	if (view->is_read_only || jpfs_view_snapshot(view, &all, &count) < 0)
 		return;
-	for (size_t i = 0; i < count; i++) {
-		jpfs_work_add(all[i], 100);
-		jpfs_object_unref(&all[i]->object);
-	}
-	free(all);
+	jpfs_work_add_all(view, all, count);
 }
 
 static int attach_again(struct daemon *daemon, struct jp_error *error)

@@ -1,7 +1,8 @@
 /*
  * What happens in the background: commits and projections.
  *
- * A queue of conversations, ordered by when they are due, and two threads that take from it. One
+ * A queue of conversations, ordered by when they are due, and two threads that take from it; when
+ * nothing in it is due, from what nobody has asked for yet (leisure.h). One
  * conversation is worked on by one thread at a time; what is asked for meanwhile is done right
  * after. A failure is tried again, at growing intervals. With nothing to do, both threads sleep
  * until somebody calls: there is no tick.
@@ -9,6 +10,7 @@
 #include "core/base/sys.h"
 #include "fs/notify.h"
 #include "fs/heap.h"
+#include "fs/leisure.h"
 #include "fs/view.h"
 
 #include <inttypes.h>
@@ -31,6 +33,7 @@ struct jpfs_work {
 	struct jpfs_conversation *queue; /* by due_ms; each has a reference */
 	struct jpfs_conversation *last;
 	unsigned queued, working;
+	struct jpfs_leisure leisure;
 	bool is_ending;
 	/* owned by the thread that starts and stops */
 	pthread_t threads[THREADS];
@@ -149,6 +152,57 @@ static int64_t work_on(struct jpfs_conversation *conversation, enum share share,
 	return commit_wait;
 }
 
+void jpfs_work_add_all(struct jpfs_view *view, struct jpfs_conversation **all, size_t count)
+{
+	struct jpfs_work *work = view->work;
+	struct jpfs_leisure before;
+
+	pthread_mutex_lock(&work->lock);
+	before = work->leisure;
+	jpfs_leisure_begin(&work->leisure, view, all, count);
+	pthread_cond_broadcast(&work->changed);
+	pthread_mutex_unlock(&work->lock);
+	jpfs_leisure_end(&before);
+}
+
+/* What is to be worked on now; its reference comes along. NULL: nothing before `ret_until_ms`, 0: at
+ * all. */
+static struct jpfs_conversation *take_locked(struct jpfs_work *work, int64_t now,
+					     int64_t *ret_until_ms)
+{
+	struct jpfs_conversation *conversation = work->queue;
+	int64_t pause_ms;
+
+	*ret_until_ms = conversation != NULL ? conversation->due_ms : 0;
+	if (conversation != NULL && conversation->due_ms <= now) {
+		remove_locked(work, conversation);
+		return conversation;
+	}
+	while ((pause_ms = jpfs_leisure_pause_ms(&work->leisure, work->view)) == 0) {
+		conversation = jpfs_leisure_take(&work->leisure);
+		if (!conversation->is_queued && !conversation->is_working)
+			return conversation;
+		jpfs_object_unref(&conversation->object); /* not the last one: the work's is left */
+	}
+	if (pause_ms > 0 && (*ret_until_ms == 0 || now + pause_ms < *ret_until_ms))
+		*ret_until_ms = now + pause_ms;
+	return NULL;
+}
+
+static void wait_locked(struct jpfs_work *work, int64_t ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	(void)pthread_cond_timedwait(&work->changed, &work->lock, &until);
+}
+
 static void *run(void *argument)
 {
 	struct jpfs_work *work = argument;
@@ -159,31 +213,19 @@ static void *run(void *argument)
 		jp_ignore(jpfs_import_all(work->view)); /* it has said what failed */
 	held = jp_lock(&work->lock);
 	while (!work->is_ending) {
-		struct jpfs_conversation *conversation = work->queue;
-		int64_t now = jpfs_now_ms(), wait = PUT_OFF_MS;
+		int64_t now = jpfs_now_ms(), wait = PUT_OFF_MS, until;
+		struct jpfs_conversation *conversation = take_locked(work, now, &until);
 		bool others_wait;
 		enum share share;
 		int failure;
 
 		if (conversation == NULL) {
-			pthread_cond_wait(&work->changed, &work->lock);
+			if (until == 0)
+				pthread_cond_wait(&work->changed, &work->lock);
+			else
+				wait_locked(work, until - now);
 			continue;
 		}
-		if (conversation->due_ms > now) {
-			int64_t ms = conversation->due_ms - now;
-			struct timespec until;
-
-			clock_gettime(CLOCK_MONOTONIC, &until);
-			until.tv_sec += ms / 1000;
-			until.tv_nsec += (ms % 1000) * 1000000;
-			if (until.tv_nsec >= 1000000000) {
-				until.tv_sec++;
-				until.tv_nsec -= 1000000000;
-			}
-			(void)pthread_cond_timedwait(&work->changed, &work->lock, &until);
-			continue;
-		}
-		remove_locked(work, conversation); /* its reference is ours now */
 		others_wait = work->queue != NULL && work->queue->due_ms <= now;
 		conversation->is_working = true;
 		conversation->is_due_again = false;
@@ -361,6 +403,7 @@ void jpfs_work_free(struct jpfs_view *view)
 	if (work == NULL)
 		return;
 	view->work = NULL;
+	jpfs_leisure_end(&work->leisure);
 	while (work->queue != NULL) {
 		struct jpfs_conversation *conversation = work->queue;
 
@@ -392,6 +435,7 @@ void jpfs_work_count(struct jpfs_view *view, unsigned *ret_commits, unsigned *re
 	}
 	free(all);
 	pthread_mutex_lock(&work->lock);
-	*ret_projections = work->queued + work->working;
+	*ret_projections =
+		work->queued + work->working + (unsigned)(work->leisure.count - work->leisure.next);
 	pthread_mutex_unlock(&work->lock);
 }

@@ -18,6 +18,9 @@ must_check int jpfs_work_start(struct jpfs_view *view);
 /* Something is to be committed or projected, `delay_ms` from now at the earliest. Any lock may be
  * held. */
 void jpfs_work_add(struct jpfs_conversation *conversation, int64_t delay_ms);
+/* Each of these is to be looked at when there is time for it (leisure.h). `all` and its references are
+ * taken. */
+void jpfs_work_add_all(struct jpfs_view *view, struct jpfs_conversation **all, size_t count);
 /*
  * A request begins: let work that has been waiting for long have its locks first. A mutex is not fair:
  * a few readers who ask without a pause were seen to keep a commit waiting for twenty seconds.

@@ -92,7 +92,7 @@ def _goal(row):
 def ratio_table(results):
     """The rows that are ratios, one line for each size of tree: all front ends side by side."""
     lines = [("", "conversations", "directory ms", "jpfs ms", "jpfs", "goal", "met", "cpu",
-              "requests", "bindfs", "passthrough_ll")]
+              "requests", "floor", "bindfs", "passthrough_ll")]
     grouped = {}
     for result in results:
         if result["unit"] == "x":
@@ -103,6 +103,7 @@ def ratio_table(results):
         lines.append((rows.ROWS[key].title, str(count), _number(ours["base_ms"]),
                       _number(ours["ms"]), _spread(ours), _goal(rows.ROWS[key]), _verdict(ours),
                       _number(ours["cpu"]) if "cpu" in ours else "", _requests(ours),
+                      _number(ours["floor"]) if "floor" in ours else "",
                       *(_number(fronts[name]["value"]) if name in fronts else ""
                         for name in ("bindfs", "passthrough"))))
     return lines

@@ -12,6 +12,7 @@ import shutil
 
 import rows
 from measure import attempt, in_turn, run_numbers, say, time_command
+from walks import tell
 
 
 class Saves:
@@ -98,11 +99,7 @@ def _measure_save(saves, row, pairs):
     results = in_turn(base, others, pairs)
     world.jpfs.settle()
     saves.is_counting = True
-    requests = world.jpfs.count_requests(others["jpfs"])
+    told = list(tell(world, row, results, others["jpfs"]))
     saves.is_counting = False
-    for name, result in results.items():
-        told = dict(result.result(), row=row.key, front=name, conversations=world.count)
-        if name == "jpfs":
-            told["requests"] = requests
-        yield told
+    yield from told
     saves.quiet()

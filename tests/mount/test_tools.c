@@ -47,8 +47,10 @@ static void rsync_copies_both_ways_and_a_second_run_transfers_nothing(void)
 		return;
 	STEP(&f,
 	     ". ../tools.sh; rsync -a \"$V/\" ../out; same ../plain ../out 'out'\n"
-	     "again() { [ -z \"$(rsync -ai --delete \"$@\")\" ] || fail \"a second run: $(rsync "
-	     "-ain --delete \"$@\")\"; }\n"
+	     "# The root's own time is that of the directory beneath, where projections come and "
+	     "go.\n"
+	     "again() { out=$(rsync -ai --delete \"$@\" | grep -vxF '.d..t...... ./') || true\n"
+	     "[ -z \"$out\" ] || fail \"a second run: $out\"; }\n"
 	     "again \"$V/\" ../out\n"
 	     "# The other way: what was edited and added there, and what went.\n"
 	     "sed -i s/First/Rsynced/ ../out/$X/metadata.json; echo note > ../out/$X/note.txt\n"
