@@ -152,6 +152,26 @@ static int64_t work_on(struct jpfs_conversation *conversation, enum share share,
 	return commit_wait;
 }
 
+/* Those of a walk. Reading and writing say nothing of conversations that nobody has asked for yet. */
+static uint64_t count_requests(const struct jpfs_view *view)
+{
+	static const enum jpfs_request kinds[] = {JPFS_REQUEST_lookup, JPFS_REQUEST_getattr,
+						  JPFS_REQUEST_readdir, JPFS_REQUEST_readdirplus};
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		sum += atomic_load_explicit(&view->requests.counts[kinds[i]], memory_order_relaxed);
+	return sum;
+}
+
+/* Not with the lock held: a reference may be the last. */
+static void release_leisure(struct jpfs_leisure *leisure)
+{
+	while (leisure->next < leisure->count)
+		jpfs_object_unref(&jpfs_leisure_take(leisure)->object);
+	free(leisure->all);
+}
+
 void jpfs_work_add_all(struct jpfs_view *view, struct jpfs_conversation **all, size_t count)
 {
 	struct jpfs_work *work = view->work;
@@ -159,10 +179,10 @@ void jpfs_work_add_all(struct jpfs_view *view, struct jpfs_conversation **all, s
 
 	pthread_mutex_lock(&work->lock);
 	before = work->leisure;
-	jpfs_leisure_begin(&work->leisure, view, all, count);
+	work->leisure = jpfs_leisure_begin(all, count, count_requests(view), jpfs_now_ms());
 	pthread_cond_broadcast(&work->changed);
 	pthread_mutex_unlock(&work->lock);
-	jpfs_leisure_end(&before);
+	release_leisure(&before);
 }
 
 /* What is to be worked on now; its reference comes along. NULL: nothing before `ret_until_ms`, 0: at
@@ -178,7 +198,8 @@ static struct jpfs_conversation *take_locked(struct jpfs_work *work, int64_t now
 		remove_locked(work, conversation);
 		return conversation;
 	}
-	while ((pause_ms = jpfs_leisure_pause_ms(&work->leisure, work->view)) == 0) {
+	while ((pause_ms = jpfs_leisure_pause_ms(&work->leisure, count_requests(work->view),
+						 now)) == 0) {
 		conversation = jpfs_leisure_take(&work->leisure);
 		if (!conversation->is_queued && !conversation->is_working)
 			return conversation;
@@ -403,7 +424,7 @@ void jpfs_work_free(struct jpfs_view *view)
 	if (work == NULL)
 		return;
 	view->work = NULL;
-	jpfs_leisure_end(&work->leisure);
+	release_leisure(&work->leisure);
 	while (work->queue != NULL) {
 		struct jpfs_conversation *conversation = work->queue;
 

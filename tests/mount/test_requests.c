@@ -85,6 +85,21 @@ static void the_count_goes_on_when_the_mount_comes_back(void)
 	fixture_umount(&f);
 }
 
+/* The kernel has the flag for it since 5.12. */
+static void a_write_is_not_two_requests(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "[ \"$(printf '%s\\n' 5.12 \"$(uname -r)\" | sort -V | head -1)\" = 5.12 ] || exit 0\n"
+	     "n=$(requests getxattr dd if=/dev/zero of=\"$V/$X/notes\" bs=100 count=200)\n"
+	     "[ $n -lt 50 ] || fail \"200 writes: security.capability was asked for $n times\"");
+	fixture_umount(&f);
+}
+
 static void what_a_command_costs_can_be_told(void)
 {
 	cleanup_fixture struct fixture f;
@@ -114,6 +129,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(a_request_is_counted_by_its_kind),
+		TEST(a_write_is_not_two_requests),
 		TEST(the_total_is_the_sum_of_all_but_forget),
 		TEST(the_count_goes_on_when_the_mount_comes_back),
 		TEST(what_a_command_costs_can_be_told),
