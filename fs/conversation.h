@@ -85,7 +85,8 @@ struct jpfs_conversation {
 	struct jpfs_pin *other_pins;  /* the same for unmanaged files */
 	int64_t vanished_ms;          /* since when the durable copy is gone or not whole; 0: not */
 	int64_t incomplete_ms;        /* since when it is on its way in or out; 0: not */
-	struct timespec changed;      /* last change of the directory through the mount */
+	int64_t hidden_ms; /* when a managed file was last removed or renamed away; 0: never */
+	struct timespec changed; /* last change of the directory through the mount */
 	struct jpfs_version
 		own_change; /* the durable directory that a commit changed last, after that */
 	struct jpfs_entry *entries;            /* live objects; no references */
