@@ -162,13 +162,15 @@ must_check int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversati
 /*
  * Link what is the durable file now, whoever puts another in its place meanwhile.
  *
- * Shape:   ret_name  the link in staging: to be adopted, or unlinked
+ * Shape:   ret_name  the link in staging: to be adopted, or dropped
  *          ret       stat(2) of what is linked
  * Returns: 0; -errno and there is no link.
  */
 must_check int jpfs_pin_durable_locked(struct jpfs_conversation *conversation,
 				       enum jp_managed which, char ret_name[NAME_MAX + 1],
 				       struct stat *ret);
+/* Only a link goes, in staging: what it led to has other names, or is needed no longer. */
+void jpfs_pin_drop(struct jpfs_view *view, const char *name);
 /* That link is the pin from now on. */
 void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			   const char *name);
