@@ -42,14 +42,16 @@ struct kept {
 struct jp_base_record {
 	pthread_mutex_t lock; /* a leaf */
 	int directory_fd;     /* owned */
-	int fd;               /* owned; -EBADF when read-only */
-	char name[128];
+	bool is_read_only;
+	int fd; /* owned; -EBADF when read-only, or when it could not be opened for writing */
+	char name[JP_BASE_NAME_BYTES];
 	/* protected by lock from here on */
 	struct kept *items; /* by ID */
 	size_t count, room;
 	size_t lines; /* in the file */
 	off_t end;    /* of the file: one process writes it, who holds the worktree's lock */
 	bool is_unsynced;
+	bool is_behind; /* the file lacks what is in memory */
 };
 
 /* ---- stamps ---- */
@@ -301,6 +303,7 @@ static int write_anew(struct jp_base_record *record)
 	size_t used = sizeof(HEADER) - 1, lines = 0;
 	int fd, r;
 
+	record->is_behind = true;
 	if (text == NULL)
 		return -ENOMEM;
 	memcpy(text, HEADER, used);
@@ -324,6 +327,7 @@ static int write_anew(struct jp_base_record *record)
 	record->lines = lines;
 	record->end = (off_t)used;
 	record->is_unsynced = false;
+	record->is_behind = false;
 	return 0;
 }
 
@@ -333,49 +337,57 @@ static int append(struct jp_base_record *record, const struct known *known)
 	size_t size = format_line(known, line);
 	int r;
 
-	if (record->fd < 0)
+	if (record->is_read_only)
 		return 0;
+	if (record->fd < 0) {
+		record->is_behind = true;
+		return 0;
+	}
 	/* Half a line is written over by the next one. */
 	r = jp_write_all(record->fd, line, size, record->end);
-	if (r < 0)
+	if (r < 0) {
+		record->is_behind = true;
 		return r;
+	}
 	record->end += (off_t)size;
 	record->is_unsynced = true;
 	record->lines++;
 	return 0;
 }
 
-/* Returns whether all of it was as it should be. */
-static bool parse(struct jp_base_record *record, char *text, size_t size)
+/* Whether all of it was as it should be: 1, 0; -ENOMEM. */
+static int parse(struct jp_base_record *record, char *text, size_t size)
 {
 	char *line = text + sizeof(HEADER) - 1, *end = text + size;
 	bool is_whole = true;
 
 	if (size < sizeof(HEADER) - 1 || memcmp(text, HEADER, sizeof(HEADER) - 1) != 0)
-		return false;
+		return 0;
 	while (line < end) {
 		char *stop = memchr(line, '\n', (size_t)(end - line));
 		struct known known;
 
 		if (stop == NULL)
-			return false;
+			return 0;
 		*stop = '\0';
-		if (!parse_line(line, (size_t)(stop - line), &known) || insert(record, &known) < 0)
+		if (!parse_line(line, (size_t)(stop - line), &known))
 			is_whole = false;
+		else if (insert(record, &known) < 0)
+			return -ENOMEM;
 		record->lines++;
 		line = stop + 1;
 	}
 	return is_whole;
 }
 
-static int make_name(struct jp_base_record *record, int root_fd)
+int jp_base_name(int root_fd, char ret_name[JP_BASE_NAME_BYTES])
 {
 	struct statx stx;
 
 	if (statx(root_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &stx) < 0)
 		return -errno;
 	(void)snprintf(
-		record->name, sizeof(record->name), "%jx-%jx-%jx.base",
+		ret_name, JP_BASE_NAME_BYTES, "%jx-%jx-%jx.base",
 		(uintmax_t)makedev(stx.stx_dev_major, stx.stx_dev_minor), (uintmax_t)stx.stx_ino,
 		(stx.stx_mask & STATX_BTIME) == 0
 			? (uintmax_t)0
@@ -383,25 +395,27 @@ static int make_name(struct jp_base_record *record, int root_fd)
 	return 0;
 }
 
-static int load(struct jp_base_record *record, bool read_only)
+static int load(struct jp_base_record *record)
 {
 	cleanup_free char *text = NULL;
-	bool is_whole = false;
 	size_t size = 0;
-	int r;
+	int whole = 0, r;
 
 	r = jp_read_file(record->directory_fd, record->name, FILE_BYTES_MAX, &text, &size);
 	if (r == 0)
-		is_whole = parse(record, text, size);
-	else if (r != -EFBIG && !jp_is_absent(r))
-		return r; /* it is there, perhaps, and what is known must not be written over */
-	if (read_only)
+		r = whole = parse(record, text, size);
+	if (r < 0 && r != -EFBIG && !jp_is_absent(r))
+		return r;
+	if (record->is_read_only)
 		return 0;
-	if (!is_whole || record->lines > 2 * record->count + STALE_LINES_MAX)
-		return write_anew(record);
+	if (whole != 1 || record->lines > 2 * record->count + STALE_LINES_MAX) {
+		jp_ignore(write_anew(record)); /* it is tried again when it is synced */
+		return 0;
+	}
 	record->fd = openat(record->directory_fd, record->name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	record->is_behind = record->fd < 0;
 	record->end = (off_t)size;
-	return record->fd < 0 ? -errno : 0;
+	return 0;
 }
 
 int jp_base_open(int workspaces_fd, int root_fd, bool read_only, struct jp_base_record **ret_record)
@@ -412,11 +426,12 @@ int jp_base_open(int workspaces_fd, int root_fd, bool read_only, struct jp_base_
 	if (record == NULL)
 		return -ENOMEM;
 	record->fd = -EBADF;
+	record->is_read_only = read_only;
 	pthread_mutex_init(&record->lock, NULL);
 	record->directory_fd = jp_open_beneath(workspaces_fd, ".", O_RDONLY | O_DIRECTORY, 0);
-	r = record->directory_fd < 0 ? record->directory_fd : make_name(record, root_fd);
+	r = record->directory_fd < 0 ? record->directory_fd : jp_base_name(root_fd, record->name);
 	if (r == 0)
-		r = load(record, read_only);
+		r = load(record);
 	if (r < 0) {
 		jp_base_close(record);
 		return r;
@@ -511,9 +526,9 @@ int jp_base_sync(struct jp_base_record *record)
 	if (record == NULL)
 		return 0;
 	held = jp_lock(&record->lock);
-	if (record->fd < 0 || !record->is_unsynced)
+	if (record->is_read_only || (!record->is_unsynced && !record->is_behind))
 		return 0;
-	if (record->lines > 2 * record->count + STALE_LINES_MAX)
+	if (record->is_behind || record->lines > 2 * record->count + STALE_LINES_MAX)
 		return write_anew(record);
 	if (jp_sys->fsync(record->fd) < 0)
 		return -errno;

@@ -26,13 +26,15 @@
 struct jp_stamp {
 	uint64_t ino, size;
 	int64_t mtime_ns;
-	int64_t ctime_ns; /* 0: not compared. The durable file's moves when a link to it is made */
+	int64_t ctime_ns; /* 0: not compared */
 };
 
 struct jp_base_file {
 	bool is_there; /* on both sides */
 	struct jp_content_id content;
-	struct jp_stamp durable, workspace;
+	struct jp_stamp
+		durable; /* its ctime is not kept: a link that is made to the file moves it */
+	struct jp_stamp workspace;
 	struct jp_stamp draft; /* the workspace's file where it is one; ino 0: it is none */
 };
 
@@ -42,13 +44,20 @@ struct jp_base {
 
 struct jp_base_record;
 
+#define JP_BASE_NAME_BYTES 128
+
+/* The name that a worktree's record has, by its root directory. 0 or -errno. */
+must_check int jp_base_name(int root_fd, char ret_name[JP_BASE_NAME_BYTES]);
+
 /*
- * Read a worktree's record.
+ * Read a worktree's record. What cannot be read now is not taken for absent or damaged: it would be
+ * written over, and what it tells about what was edited since could not be told any more.
  *
  * Shape:   workspaces_fd  <silo>/jpfs/workspaces; borrowed for the call
  *          root_fd        the worktree's root directory
  *          ret_record     new, also when there was none: jp_base_close() it
- * Returns: 0; -errno when it can be neither read nor made; what is in pieces is no error.
+ * Returns: 0; -errno when it cannot be read. What is in pieces is no error; nor is it one when the
+ *          record cannot be written: it is in memory, and jp_base_sync() tries to write it.
  * Threads: any, from here on.
  */
 must_check int jp_base_open(int workspaces_fd, int root_fd, bool read_only,
@@ -59,7 +68,8 @@ must_check int jp_base_open(int workspaces_fd, int root_fd, bool read_only,
 /* 0, or -ENOENT nothing is known of it. */
 must_check int jp_base_find(struct jp_base_record *record, uint64_t id, struct jp_base *ret);
 
-/* Keep it, in memory and at the end of the file. After an error it is in memory only. */
+/* Keep it, in memory and at the end of the file. After an error it is in memory only, until
+ * jp_base_sync(). */
 must_check int jp_base_put(struct jp_base_record *record, uint64_t id, const struct jp_base *base);
 
 /* It was taken out of the projection. */
@@ -69,7 +79,8 @@ must_check int jp_base_forget(struct jp_base_record *record, uint64_t id);
 must_check int jp_base_forget_others(struct jp_base_record *record,
 				     bool (*keep)(uint64_t id, void *closure), void *closure);
 
-/* Sync what was written, in a new file when the old one holds much that no longer counts. */
+/* Sync what was written, in a new file when the old one holds much that no longer counts, or lacks
+ * what could not be written to it. */
 must_check int jp_base_sync(struct jp_base_record *record);
 
 void jp_base_close(struct jp_base_record *record);

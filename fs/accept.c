@@ -117,8 +117,7 @@ struct candidate {
 static void drop_pin(struct candidate *candidate)
 {
 	if (candidate->pin[0] != '\0')
-		(void)jp_sys->unlinkat(candidate->conversation->view->staging.fd, candidate->pin,
-				       0); /* only a link */
+		jpfs_pin_drop(candidate->conversation->view, candidate->pin);
 	candidate->pin[0] = '\0';
 }
 

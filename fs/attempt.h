@@ -23,10 +23,11 @@ struct jpfs_attempt {
 	bool is_forced;  /* nothing is served any more: nobody is waited for */
 	bool is_local;   /* there is no workspace to put a draft in */
 	bool is_managed_temporary;
-	bool is_exclusive; /* made as git makes files */
-	bool was_draft;    /* what it takes the place of is one */
-	bool went_back;    /* and one that git may have made */
-	int64_t age_ms;    /* since the last write ended */
+	bool is_exclusive;  /* made as git makes files */
+	bool was_draft;     /* what it takes the place of is one */
+	bool went_back;     /* and one that git may have made */
+	int64_t age_ms;     /* since the last write ended */
+	bool is_workspaces; /* set by who fails: it was the workspace that could not be written */
 };
 
 /* Whether nothing was written or renamed since the attempt began. The lock is held. */
@@ -43,7 +44,7 @@ must_check int jpfs_attempt_replace_durable(struct jpfs_entry *entry,
 
 /* The version becomes the workspace's: a draft, or part of a conversation that is not complete. */
 must_check int jpfs_attempt_put_in_workspace(struct jpfs_entry *entry,
-					     const struct jpfs_attempt *attempt);
+					     struct jpfs_attempt *attempt);
 /* A version that has no place in the view any more and none in the durable copy: jp would reject
  * it, or a later one took its name before it was stored. */
 must_check int jpfs_attempt_keep_aside(struct jpfs_entry *entry,

@@ -25,6 +25,8 @@ static void attempt_release(struct jpfs_attempt *attempt)
 	jpfs_content_unrefp(&attempt->content);
 }
 
+#define cleanup_attempt __attribute__((cleanup(attempt_release)))
+
 /* Whether nothing was written or renamed since the attempt began. */
 bool jpfs_attempt_is_unchanged(struct jpfs_entry *entry, const struct jpfs_attempt *attempt)
 {
@@ -152,7 +154,7 @@ static int save_removed(struct jpfs_conversation *conversation, const struct jpf
 	return jpfs_import_whole(conversation);
 }
 
-static int commit_without_durable(struct jpfs_entry *entry, const struct jpfs_attempt *attempt,
+static int commit_without_durable(struct jpfs_entry *entry, struct jpfs_attempt *attempt,
 				  bool for_fsync, bool force)
 {
 	int r = jpfs_import(entry->conversation);
@@ -271,68 +273,75 @@ static int end_draft(struct jpfs_entry *entry, const struct jpfs_attempt *attemp
 	return 0;
 }
 
-int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force)
+/* Decide about an attempt that has begun, and carry it out. */
+static int go_on(struct jpfs_entry *entry, struct jpfs_attempt *attempt, bool for_fsync, bool force)
 {
-	__attribute__((cleanup(attempt_release))) struct jpfs_attempt attempt = {.is_forced =
-											 force};
-	int r = begin(entry, for_fsync || force, &attempt);
+	int r;
 
-	if (r == -EALREADY)
-		return 0;
-	if (r < 0)
-		return r;
-	if (attempt.is_late) {
-		r = for_fsync ? sync_staged(&attempt) : 0;
-		return r < 0 ? r : jpfs_attempt_keep_aside(entry, &attempt);
+	if (attempt->is_late) {
+		r = for_fsync ? sync_staged(attempt) : 0;
+		return r < 0 ? r : jpfs_attempt_keep_aside(entry, attempt);
 	}
-	if (attempt.is_waiting && !force)
+	if (attempt->is_waiting && !force)
 		return for_fsync ? sync_in_staging(entry) : -EAGAIN;
-	if (attempt.is_managed_temporary) {
+	if (attempt->is_managed_temporary) {
 		if (for_fsync)
 			return sync_in_staging(entry);
-		return !force             ? -EAGAIN
-		       : attempt.is_local ? jpfs_attempt_keep_aside(entry, &attempt)
-					  : jpfs_attempt_put_in_workspace(entry, &attempt);
+		return !force              ? -EAGAIN
+		       : attempt->is_local ? jpfs_attempt_keep_aside(entry, attempt)
+					   : jpfs_attempt_put_in_workspace(entry, attempt);
 	}
-	if (!attempt.is_durable)
-		return commit_without_durable(entry, &attempt, for_fsync, force);
-	if (attempt.managed != JP_UNMANAGED) {
-		r = jp_validity_of_file(attempt.managed, attempt.content->fd);
+	if (!attempt->is_durable)
+		return commit_without_durable(entry, attempt, for_fsync, force);
+	if (attempt->managed != JP_UNMANAGED) {
+		r = jp_validity_of_file(attempt->managed, attempt->content->fd);
 		if (r < 0)
 			return r;
 		if (r == 0 && for_fsync) /* half of an edit, perhaps: decided when it is closed */
 			return sync_in_staging(entry);
 		/* Without a workspace it stays where it is, until it is valid or nothing is served. */
-		if (r == 0 && attempt.is_shown && attempt.is_local && !force)
+		if (r == 0 && attempt->is_shown && attempt->is_local && !force)
 			return 0;
 		if (r == 0)
-			return attempt.is_shown && !attempt.is_local
-				       ? jpfs_attempt_put_in_workspace(entry, &attempt)
-				       : jpfs_attempt_keep_aside(entry, &attempt);
+			return attempt->is_shown && !attempt->is_local
+				       ? jpfs_attempt_put_in_workspace(entry, attempt)
+				       : jpfs_attempt_keep_aside(entry, attempt);
 	}
-	if (attempt.managed != JP_UNMANAGED && !attempt.is_local &&
-	    (attempt.is_exclusive || attempt.was_draft || attempt.went_back)) {
+	if (attempt->managed != JP_UNMANAGED && !attempt->is_local &&
+	    (attempt->is_exclusive || attempt->was_draft || attempt->went_back)) {
 		enum jp_write fate = JP_WRITE_COMMIT;
 
-		r = decide(entry, &attempt, !for_fsync && !force, &fate);
+		r = decide(entry, attempt, !for_fsync && !force, &fate);
 		if (r < 0)
 			return r;
 		if (fate != JP_WRITE_COMMIT && for_fsync)
 			return sync_in_staging(entry);
-		if (fate != JP_WRITE_COMMIT && !attempt.is_shown)
-			return jpfs_attempt_keep_aside(entry, &attempt);
+		if (fate != JP_WRITE_COMMIT && !attempt->is_shown)
+			return jpfs_attempt_keep_aside(entry, attempt);
 		if (fate == JP_WRITE_DRAFT)
-			return jpfs_attempt_put_in_workspace(entry, &attempt);
+			return jpfs_attempt_put_in_workspace(entry, attempt);
 		if (fate == JP_WRITE_END)
-			return end_draft(entry, &attempt);
+			return end_draft(entry, attempt);
 	}
-	r = sync_staged(&attempt);
-	return r < 0 ? r : jpfs_attempt_replace_durable(entry, &attempt);
+	r = sync_staged(attempt);
+	return r < 0 ? r : jpfs_attempt_replace_durable(entry, attempt);
+}
+
+int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force, bool *ret_is_workspaces)
+{
+	cleanup_attempt struct jpfs_attempt attempt = {.is_forced = force};
+	int r = begin(entry, for_fsync || force, &attempt);
+
+	if (r == 0)
+		r = go_on(entry, &attempt, for_fsync, force);
+	*ret_is_workspaces = attempt.is_workspaces;
+	return r == -EALREADY ? 0 : r;
 }
 
 int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
+	bool is_workspaces;
 	int r = -EAGAIN;
 
 	pthread_mutex_lock(&conversation->lock);
@@ -340,7 +349,7 @@ int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 	pthread_mutex_unlock(&conversation->lock);
 	/* A file that is written faster than it can be synced is synced as it is in the end. */
 	for (int tries = 0; tries < 8 && r == -EAGAIN; tries++)
-		r = jpfs_commit_once(entry, for_fsync, false);
+		r = jpfs_commit_once(entry, for_fsync, false, &is_workspaces);
 	pthread_mutex_lock(&conversation->lock);
 	conversation->syncing--;
 	pthread_mutex_unlock(&conversation->lock);

@@ -8,8 +8,14 @@
 
 /* ---- commit.c: from staging to the durable copy ---- */
 
-/* Try to commit a write: 0 it is done, or needs nothing for now; -EAGAIN later; or a failure. */
-must_check int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force);
+/*
+ * Try to commit a write: 0 it is done, or needs nothing for now; -EAGAIN later; or a failure.
+ *
+ * Shape:   ret_is_workspaces  always set: whether a failure is the workspace's, where drafts have their
+ *                             home, and not the store's
+ */
+must_check int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force,
+				bool *ret_is_workspaces);
 must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
 /* Its bytes became the durable version that `st` describes. */
 void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);

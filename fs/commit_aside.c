@@ -38,7 +38,7 @@ static int keep_only_copy(struct jpfs_entry *entry, const struct jpfs_attempt *a
 	return jpfs_keep_version(entry->conversation, entry->managed, parent, name);
 }
 
-int jpfs_attempt_put_in_workspace(struct jpfs_entry *entry, const struct jpfs_attempt *attempt)
+int jpfs_attempt_put_in_workspace(struct jpfs_entry *entry, struct jpfs_attempt *attempt)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	struct jpfs_view *view = conversation->view;
@@ -50,6 +50,7 @@ int jpfs_attempt_put_in_workspace(struct jpfs_entry *entry, const struct jpfs_at
 	struct stat st;
 	int r;
 
+	attempt->is_workspaces = true;
 	jpfs_view_temporary_name(view, temporary);
 	fd = jp_open_beneath(view->workspace_fd, temporary, O_RDWR | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
@@ -74,13 +75,13 @@ int jpfs_attempt_put_in_workspace(struct jpfs_entry *entry, const struct jpfs_at
 		jpfs_workspace_path(conversation, entry->path, place);
 		r = parent = jpfs_open_parent(view->workspace_fd, place, &name);
 	}
-	if (r >= 0)
+	if (r >= 0) { /* what these two do is the store's */
 		r = keep_only_copy(entry, attempt, parent, name);
-	if (r >= 0 && entry->managed == JP_EVENTS && attempt->is_durable) {
-		int asks = jpfs_layout_asks_locked(conversation, attempt->content->fd);
-
-		asks_for_layout = asks == 1;
-		r = asks < 0 ? asks : r;
+		if (r >= 0 && entry->managed == JP_EVENTS && attempt->is_durable) {
+			r = jpfs_layout_asks_locked(conversation, attempt->content->fd);
+			asks_for_layout = r == 1;
+		}
+		attempt->is_workspaces = r >= 0;
 	}
 	if (r >= 0)
 		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno

@@ -46,17 +46,27 @@ static struct jpfs_entry *next_due(struct jpfs_conversation *conversation, bool 
 	return NULL;
 }
 
-static void say_failure(struct jpfs_entry *entry, int r)
+/* Which place it is that has no room, or cannot be written, is what somebody has to know. */
+static void say_failure(struct jpfs_entry *entry, int r, bool is_workspaces)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
+	struct jpfs_view *view = conversation->view;
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 
-	jpfs_view_fail(
-		conversation->view,
-		"nothing is lost: it is tried again, and the version before stands; make room "
-		"or restore access",
-		"%s/%s cannot be stored in %s: %s", conversation->name, entry->path,
-		conversation->view->silo->path, strerrordesc_np(-r));
+	if (is_workspaces)
+		jpfs_view_fail(
+			view,
+			"nothing is lost: the store keeps it until then, and its own version "
+			"stands; make room in the worktree or restore access, and it is tried "
+			"again",
+			"%s/%s cannot be written to %s/.jp/conversations: %s", conversation->name,
+			entry->path, view->workspace->root_path, strerrordesc_np(-r));
+	else
+		jpfs_view_fail(view,
+			       "nothing is lost: it is tried again, and the version before stands; "
+			       "make room in the store or restore access",
+			       "%s/%s cannot be stored in %s: %s", conversation->name, entry->path,
+			       view->silo->path, strerrordesc_np(-r));
 }
 
 int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
@@ -72,20 +82,21 @@ int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 	for (;;) {
 		cleanup_object struct jpfs_object *object = NULL;
 		struct jpfs_entry *entry = next_due(conversation, force, pass, ret_wait_ms);
+		bool is_workspaces;
 		int r;
 
 		if (entry == NULL)
 			return failure;
 		object = &entry->object;
-		r = jpfs_commit_once(entry, false, force);
+		r = jpfs_commit_once(entry, false, force, &is_workspaces);
 		/* Changed while it was looked at: when nothing is served any more, by us alone. */
 		for (int tries = 0; r == -EAGAIN && force && tries < 3; tries++)
-			r = jpfs_commit_once(entry, false, force);
+			r = jpfs_commit_once(entry, false, force, &is_workspaces);
 		if (r == -EAGAIN) {
 			wait_at_most(ret_wait_ms, 100);
 		} else if (r < 0 && failure == 0) {
 			failure = r;
-			say_failure(entry, r);
+			say_failure(entry, r, is_workspaces);
 		}
 	}
 }

@@ -15,6 +15,21 @@
 
 /* ---- where it is ---- */
 
+/* Nothing is written to the workspace then: room can be missing in the store alone. */
+static void say_apart(const struct jpfs_conversation *conversation, int r)
+{
+	struct jpfs_view *view = conversation->view;
+
+	if (r == -ENOSPC || r == -EDQUOT)
+		jpfs_view_fail(view, "nothing is lost: make room in the store; it is tried again",
+			       "%s: the two sides could not be brought together in %s: %s",
+			       conversation->name, view->silo->path, strerrordesc_np(-r));
+	else
+		jpfs_view_fail(view, "it is tried again in a moment",
+			       "%s: the two sides could not be brought together: %s",
+			       conversation->name, strerrordesc_np(-r));
+}
+
 pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
 {
 	pthread_mutex_t *held = jp_lock(&conversation->lock);
@@ -30,9 +45,7 @@ pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
 		conversation->reconcile_failure = r;
 		conversation->reconcile_retry_ms = jpfs_now_ms() + 1000;
 		if (r < 0 && r != before) /* once, however often it is tried */
-			jpfs_view_fail(conversation->view, "it is tried again in a moment",
-				       "%s: the two sides could not be brought together: %s",
-				       conversation->name, strerrordesc_np(-r));
+			say_apart(conversation, r);
 	}
 	return held;
 }

@@ -85,7 +85,8 @@ struct jpfs_conversation {
 	struct jpfs_pin *other_pins;  /* the same for unmanaged files */
 	int64_t vanished_ms;          /* since when the durable copy is gone or not whole; 0: not */
 	int64_t incomplete_ms;        /* since when it is on its way in or out; 0: not */
-	struct timespec changed;      /* last change of the directory through the mount */
+	int64_t hidden_ms; /* when a managed file was last removed or renamed away; 0: never */
+	struct timespec changed; /* last change of the directory through the mount */
 	struct jpfs_version
 		own_change; /* the durable directory that a commit changed last, after that */
 	struct jpfs_entry *entries;            /* live objects; no references */
@@ -163,13 +164,15 @@ must_check int jpfs_durable_is_whole_locked(struct jpfs_conversation *conversati
 /*
  * Link what is the durable file now, whoever puts another in its place meanwhile.
  *
- * Shape:   ret_name  the link in staging: to be adopted, or unlinked
+ * Shape:   ret_name  the link in staging: to be adopted, or dropped
  *          ret       stat(2) of what is linked
  * Returns: 0; -errno and there is no link.
  */
 must_check int jpfs_pin_durable_locked(struct jpfs_conversation *conversation,
 				       enum jp_managed which, char ret_name[NAME_MAX + 1],
 				       struct stat *ret);
+/* Only a link goes, in staging: what it led to has other names, or is needed no longer. */
+void jpfs_pin_drop(struct jpfs_view *view, const char *name);
 /* That link is the pin from now on. */
 void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			   const char *name);

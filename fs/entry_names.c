@@ -135,6 +135,13 @@ static int save_what_is_staged(struct jpfs_conversation *conversation)
 	return r == -EBADMSG || r == -EAGAIN ? 0 : r;
 }
 
+/* The workspace follows when it is clear that this is all: put_off.c. */
+static void note_hidden(struct jpfs_conversation *conversation)
+{
+	conversation->hidden_ms = jpfs_now_ms();
+	jpfs_work_add(conversation, JPFS_SETTLE_MS + 100);
+}
+
 static int hide_managed(struct jpfs_conversation *conversation, struct jpfs_entry *entry)
 {
 	unsigned bit = 1U << entry->managed;
@@ -153,6 +160,7 @@ static int hide_managed(struct jpfs_conversation *conversation, struct jpfs_entr
 	conversation->drafts &= ~bit;
 	conversation->hidden |= bit;
 	conversation->renamed_away &= ~bit;
+	note_hidden(conversation);
 	leave_staged(entry);
 	jpfs_conversation_settle_locked(conversation);
 	return 0;
@@ -390,6 +398,7 @@ static int depart(struct jpfs_conversation *conversation, const char *path)
 		conversation->hidden |= 1U << managed;
 		conversation->renamed_away |= 1U << managed;
 		conversation->drafts &= ~(1U << managed);
+		note_hidden(conversation);
 		return 0;
 	}
 	if (is_durable_path(conversation, path)) {

@@ -27,15 +27,23 @@ static int take_lock(const struct jp_workspace *workspace, const struct jp_silo 
 }
 
 /* Open the view in its place: it has locks in it, which do not move. */
-static int open_view(struct jpfs_offline *offline, struct jp_silo *silo, bool read_only)
+static int open_view(struct jpfs_offline *offline, struct jp_silo *silo, bool read_only,
+		     struct jp_error *error)
 {
 	mode_t mask = umask(0);
 	int r = jpfs_view_open(&offline->view, offline->workspace, silo, offline->workspace_fd,
-			       read_only);
+			       read_only, error);
 
 	offline->is_open = true;
 	offline->view.umask = mask;
-	return r < 0 ? r : jpfs_view_load(&offline->view, false);
+	/* What would be done cannot be told either. */
+	r = r < 0 ? r : offline->view.base_failure;
+	if (r < 0)
+		return r;
+	r = jpfs_view_load(&offline->view, false);
+	return r < 0 ? jp_error_set(error, r, "%s: the two sides cannot be read: %s",
+				    offline->workspace->root_path, strerrordesc_np(-r))
+		     : 0;
 }
 
 int jpfs_offline_open(const struct jp_workspace *workspace, struct jp_silo *silo, bool read_only,
@@ -53,12 +61,8 @@ int jpfs_offline_open(const struct jp_workspace *workspace, struct jp_silo *silo
 	}
 	ret_offline->workspace_fd = jp_workspace_open_conversations(workspace, !read_only, error);
 	r = ret_offline->workspace_fd;
-	if (r >= 0) {
-		r = open_view(ret_offline, silo, read_only);
-		if (r < 0)
-			jp_error_set(error, r, "%s: the two sides cannot be read: %s",
-				     workspace->root_path, strerrordesc_np(-r));
-	}
+	if (r >= 0)
+		r = open_view(ret_offline, silo, read_only, error);
 	if (r < 0)
 		jpfs_offline_close(ret_offline);
 	return r < 0 ? r : 0;

@@ -17,11 +17,17 @@
 #include <fcntl.h>
 #include <string.h>
 
+void jpfs_pin_drop(struct jpfs_view *view, const char *name)
+{
+	(void)jp_sys->unlinkat(view->staging.fd, name,
+			       0); /* what is left goes when a view is opened */
+}
+
 void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which)
 {
 	if (conversation->pins[which] == NULL)
 		return;
-	(void)jp_sys->unlinkat(conversation->view->staging.fd, conversation->pins[which], 0);
+	jpfs_pin_drop(conversation->view, conversation->pins[which]);
 	free(conversation->pins[which]);
 	conversation->pins[which] = NULL;
 }
@@ -45,7 +51,7 @@ int jpfs_pin_durable_locked(struct jpfs_conversation *conversation, enum jp_mana
 	else if (!S_ISREG(ret->st_mode))
 		r = -ENOENT;
 	if (r < 0) {
-		(void)jp_sys->unlinkat(view->staging.fd, name, 0); /* only a link */
+		jpfs_pin_drop(view, name);
 		return r;
 	}
 	memcpy(ret_name, name, strlen(name) + 1);
@@ -58,7 +64,7 @@ void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_manag
 	jpfs_unpin_locked(conversation, which);
 	conversation->pins[which] = strdup(name);
 	if (conversation->pins[which] == NULL)
-		(void)jp_sys->unlinkat(conversation->view->staging.fd, name, 0); /* only a link */
+		jpfs_pin_drop(conversation->view, name);
 }
 
 void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
@@ -91,7 +97,7 @@ static void drop(struct jpfs_conversation *conversation, struct jpfs_pin *pin)
 	while (*link != pin)
 		link = &(*link)->next;
 	*link = pin->next;
-	(void)jp_sys->unlinkat(conversation->view->staging.fd, pin->name, 0); /* only a link */
+	jpfs_pin_drop(conversation->view, pin->name);
 	free(pin);
 }
 

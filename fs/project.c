@@ -95,6 +95,7 @@ struct job {
 	int source_fd;
 	struct stat source, target;
 	bool has_target;
+	bool is_stores; /* set by who fails: it was the store that could not be written */
 };
 
 static void job_release(struct job *job)
@@ -243,8 +244,10 @@ static int project_bytes(struct jpfs_conversation *conversation, const char *pat
 		r = parent = jpfs_open_workspace_parent(conversation, path, &name);
 	if (r >= 0 && fstat(parent, &before) < 0)
 		r = -errno;
-	if (r >= 0 && job->has_target)
+	if (r >= 0 && job->has_target) {
 		r = keep_replaced(conversation, path, parent, name, job->source_fd);
+		job->is_stores = r < 0;
+	}
 	if (r >= 0)
 		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno
 											  : 0;
@@ -255,10 +258,14 @@ static int project_bytes(struct jpfs_conversation *conversation, const char *pat
 	return r;
 }
 
-static int project_file(struct jpfs_conversation *conversation, const char *path)
+/* `ret_is_stores`: whether a failure is the store's, and not the workspace's. */
+static int project_file(struct jpfs_conversation *conversation, const char *path,
+			bool *ret_is_stores)
 {
 	__attribute__((cleanup(job_release))) struct job job = {.source_fd = -EBADF};
 	int r = begin(conversation, path, &job);
+
+	*ret_is_stores = false;
 
 	if (r == -EALREADY)
 		return 0;
@@ -269,7 +276,9 @@ static int project_file(struct jpfs_conversation *conversation, const char *path
 		if (r != -EAGAIN)
 			return r;
 	}
-	return project_bytes(conversation, path, &job);
+	r = project_bytes(conversation, path, &job);
+	*ret_is_stores = job.is_stores;
+	return r;
 }
 
 /* A directory or link of the durable copy that the workspace has not got yet. */
@@ -338,11 +347,12 @@ static int project_added(struct jpfs_conversation *conversation)
 
 	for (;;) {
 		cleanup_free char *path = take_note(conversation, &conversation->added, position);
+		bool is_stores; /* what is not jp's is not kept */
 		int r;
 
 		if (path == NULL)
 			return failure;
-		r = project_file(conversation, path);
+		r = project_file(conversation, path, &is_stores);
 		if (r == 0)
 			r = project_other(conversation, path);
 		pthread_mutex_lock(&conversation->lock);
@@ -400,11 +410,47 @@ static bool is_workspace_gone(const struct jpfs_view *view)
 	return fstat(view->workspace_fd, &st) == 0 && st.st_nlink == 0;
 }
 
+/* The first thing that failed. */
+struct blame {
+	int r;
+	bool is_stores; /* and not the workspace's */
+};
+
+static void blame(struct blame *blame, int r, bool is_stores)
+{
+	if (r < 0 && blame->r == 0)
+		*blame = (struct blame){r, is_stores};
+}
+
+/* Which place it is that has no room, or cannot be written, is what somebody has to know. */
+static void say_failure(const struct jpfs_conversation *conversation, const struct blame *blame)
+{
+	struct jpfs_view *view = conversation->view;
+	const char *root = view->workspace->root_path, *name = conversation->name;
+
+	if (blame->is_stores)
+		jpfs_view_fail(
+			view,
+			"nothing is lost: make room in the store or restore access, and it is "
+			"tried again",
+			"%s/.jp/conversations/%s cannot be brought up to date, because %s "
+			"cannot be written: %s",
+			root, name, view->silo->path, strerrordesc_np(-blame->r));
+	else
+		jpfs_view_fail(
+			view,
+			"nothing is lost, the conversation is in the store; make room in the "
+			"worktree or restore access, and it is tried again",
+			"%s/.jp/conversations/%s cannot be brought up to date: %s", root, name,
+			strerrordesc_np(-blame->r));
+}
+
 int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_final,
 			      int64_t *ret_wait_ms)
 {
 	struct jpfs_view *view = conversation->view;
-	int failure = 0;
+	struct blame failure = {0};
+	bool is_stores;
 	int r;
 
 	*ret_wait_ms = -1;
@@ -417,33 +463,26 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	if (conversation->is_local)
 		return jpfs_carry_out_doomed(conversation, is_final, ret_wait_ms);
 	look_at_vanished(conversation, ret_wait_ms);
-	failure = jpfs_draft_look(conversation);
+	blame(&failure, jpfs_draft_look(conversation), false);
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		r = project_file(conversation, jp_managed_name((enum jp_managed)i));
+		r = project_file(conversation, jp_managed_name((enum jp_managed)i), &is_stores);
 		if (r == -EAGAIN || r == -ESTALE)
 			jpfs_wait_at_most(ret_wait_ms, 50);
-		else if (r < 0 && failure == 0)
-			failure = r;
+		else
+			blame(&failure, r, is_stores);
 	}
+	/* Removing needs no room: where there is none, it is for what is kept before. */
 	r = jpfs_layout_project(conversation);
-	failure = failure == 0 ? r : failure;
-	r = project_added(conversation);
-	failure = failure == 0 ? r : failure;
+	blame(&failure, r, r == -ENOSPC || r == -EDQUOT);
+	blame(&failure, project_added(conversation), false);
 	r = jpfs_carry_out_removals(conversation, is_final, ret_wait_ms);
-	failure = failure == 0 ? r : failure;
-	r = jpfs_carry_out_doomed(conversation, is_final, ret_wait_ms);
-	failure = failure == 0 ? r : failure;
+	blame(&failure, r, r == -ENOSPC || r == -EDQUOT);
+	blame(&failure, jpfs_carry_out_doomed(conversation, is_final, ret_wait_ms), true);
 	jpfs_drop_pins(conversation);
-	r = jpfs_base_note(conversation);
-	failure = failure == 0 ? r : failure;
-	if (failure == -ENOENT && is_workspace_gone(view))
-		failure = 0;
-	if (failure < 0)
-		jpfs_view_fail(
-			view,
-			"nothing is lost, the conversation is in the store; it is tried again "
-			"when there is room or access",
-			"%s/%s/%s cannot be brought up to date: %s", view->workspace->root_path,
-			".jp/conversations", conversation->name, strerrordesc_np(-failure));
-	return failure;
+	blame(&failure, jpfs_base_note(conversation), true);
+	if (failure.r == -ENOENT && is_workspace_gone(view))
+		failure.r = 0;
+	if (failure.r < 0)
+		say_failure(conversation, &failure);
+	return failure.r;
 }

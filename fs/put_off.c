@@ -20,20 +20,31 @@
 /* When a removal counts as one of its own and not as part of the directory's. */
 #define SETTLE_MS 3000
 
+/* In how many milliseconds the removal of managed files counts as one of its own; 0: it does. Somebody
+ * may just be removing all of the conversation, or putting another file in the place of one. */
+static int64_t settles_in_ms(const struct jpfs_conversation *conversation, bool is_final)
+{
+	int64_t since = conversation->incomplete_ms > conversation->hidden_ms
+				? conversation->incomplete_ms
+				: conversation->hidden_ms;
+	int64_t left = since + SETTLE_MS - jpfs_now_ms();
+
+	return since == 0 || is_final || left < 0 ? 0 : left + 10;
+}
+
 /* A managed file that was removed while its directory stayed. */
 static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_final, int64_t *wait_ms)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 	struct jpfs_view *view = conversation->view;
 	char place[JPFS_PATH_BYTES];
-	int64_t age;
+	int64_t left = settles_in_ms(conversation, is_final);
 	int r = 0;
 
 	if (!conversation->in_view || conversation->hidden == 0)
 		return 0;
-	age = jpfs_now_ms() - conversation->incomplete_ms;
-	if (conversation->incomplete_ms != 0 && age < SETTLE_MS && !is_final) {
-		jpfs_wait_at_most(wait_ms, SETTLE_MS - age + 10);
+	if (left > 0) {
+		jpfs_wait_at_most(wait_ms, left);
 		return 0;
 	}
 	if (conversation->is_new) {
@@ -147,8 +158,7 @@ static int save_what_was_being_removed(struct jpfs_conversation *conversation, b
 	int r;
 
 	if (!conversation->in_view || conversation->hidden == 0 || conversation->is_new ||
-	    (!is_final && conversation->incomplete_ms != 0 &&
-	     jpfs_now_ms() - conversation->incomplete_ms < SETTLE_MS))
+	    settles_in_ms(conversation, is_final) > 0)
 		return 0;
 	r = jpfs_durable_path_locked(conversation, "", place);
 	if (r != -ENOENT)

@@ -538,10 +538,9 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	/* Modes are the callers', with their own umask taken off by the kernel. */
 	mask = umask(0);
 	jpfs_lockfile_write(lock_fd, workspace, "starting", NULL);
-	r = jpfs_view_open(&daemon.view, workspace, silo, workspace_fd, options->read_only);
+	r = jpfs_view_open(&daemon.view, workspace, silo, workspace_fd, options->read_only, error);
 	if (r < 0)
-		return jp_error_set(error, r, "%s: the silo cannot be used: %s", silo->path,
-				    strerrordesc_np(-r));
+		return r;
 	daemon.view.umask = mask;
 	daemon.view.list_control = options->list_control;
 	r = jpfs_view_load(&daemon.view, false);

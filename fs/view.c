@@ -169,8 +169,30 @@ static bool is_first_use(const struct jpfs_view *view)
 	       fstatat(view->silo->own_fd, JP_SILO_FIRST_USE, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* What cannot be read now must not be taken for nothing: an edit that was made in the worktree could be
+ * taken for a step back, and what is noted from now on would not fit what is there. */
+static int open_base(struct jpfs_view *view, struct jp_error *error)
+{
+	char name[JP_BASE_NAME_BYTES] = "";
+	int r = jp_base_open(view->silo->workspaces_fd, view->workspace->root_fd,
+			     view->is_read_only, &view->base);
+
+	view->base_failure = r;
+	if (r == 0)
+		return 0;
+	jp_ignore(jp_base_name(view->workspace->root_fd, name)); /* only for the message */
+	jp_error_set(
+		error, r,
+		"%s/jpfs/workspaces/%s, what both sides last had in common, cannot be read: %s",
+		view->silo->path, name, strerrordesc_np(-r));
+	jp_error_remedy(error,
+			"nothing was changed: see to its disk or to who may read it. If it is "
+			"lost, move it away; then the versions alone decide what is newer");
+	return view->is_read_only ? 0 : r;
+}
+
 int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
-		   struct jp_silo *silo, int workspace_fd, bool read_only)
+		   struct jp_silo *silo, int workspace_fd, bool read_only, struct jp_error *error)
 {
 	int r;
 
@@ -204,12 +226,11 @@ int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
 		r = jp_staging_open(silo, &view->staging);
 	if (r == 0 && !read_only)
 		jpfs_recover(view);
-	view->import_all = r == 0 && is_first_use(view);
-	/* Without it, more is read and less is known; nothing is lost. */
-	if (r == 0 &&
-	    jp_base_open(silo->workspaces_fd, workspace->root_fd, read_only, &view->base) < 0)
-		jpfs_log(JPFS_LOG_WARNING, "%s/jpfs/workspaces cannot be used", silo->path);
-	return r;
+	if (r < 0)
+		return jp_error_set(error, r, "%s: the silo cannot be used: %s", silo->path,
+				    strerrordesc_np(-r));
+	view->import_all = is_first_use(view);
+	return open_base(view, error);
 }
 
 static void remove_leftovers(struct jpfs_view *view)

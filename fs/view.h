@@ -31,6 +31,7 @@
 #pragma once
 
 #include "core/base/cleanup.h"
+#include "core/base/error.h"
 #include "core/base_record.h"
 #include "core/dir_index.h"
 #include "core/leftovers.h"
@@ -78,7 +79,8 @@ struct jpfs_view {
 	struct jp_silo *silo;
 	struct jp_staging staging;
 	struct jp_dir_index *durable_index;
-	struct jp_base_record *base; /* NULL: it could not be opened, and nothing is known */
+	struct jp_base_record *base; /* NULL: it cannot be read, and nothing is known */
+	int base_failure;            /* why not; 0 */
 	int workspace_fd;            /* the real .jp/conversations; replaced in place by dup3 */
 	bool is_read_only, list_control;
 	bool silo_is_gone; /* and it was said; protected by follow */
@@ -116,8 +118,15 @@ struct jpfs_view {
 	struct jpfs_requests requests;                 /* of all its connections */
 };
 
+/*
+ * Open both sides.
+ *
+ * What both last had in common decides what was edited meanwhile. When it is there and cannot be read,
+ * nothing is opened but a view that is read-only, and view->base_failure tells.
+ */
 must_check int jpfs_view_open(struct jpfs_view *view, const struct jp_workspace *workspace,
-			      struct jp_silo *silo, int workspace_fd, bool read_only);
+			      struct jp_silo *silo, int workspace_fd, bool read_only,
+			      struct jp_error *error);
 /* Read which conversations the workspace has. Called before each mounting, nothing being served. */
 /* `is_return`: after a detachment, with git perhaps still in the middle of its work. */
 must_check int jpfs_view_load(struct jpfs_view *view, bool is_return);

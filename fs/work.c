@@ -393,8 +393,13 @@ int jpfs_work_flush(struct jpfs_view *view, bool is_final)
 		jpfs_object_unref(&conversation->object);
 	}
 	r = jp_base_sync(view->base);
-	if (r == 0 && jp_sys->syncfs(view->silo->fd) < 0)
-		r = -errno;
+	if (r < 0)
+		jpfs_view_fail(view, "nothing is lost: make room in the store or see to its disk",
+			       "%s/jpfs/workspaces, what both sides have in common, cannot be "
+			       "written: %s",
+			       view->silo->path, strerrordesc_np(-r));
+	failure = failure == 0 ? r : failure;
+	r = jp_sys->syncfs(view->silo->fd) < 0 ? -errno : 0;
 	r = sync_failed(view, view->silo->path, r);
 	failure = failure == 0 ? r : failure;
 	r = jp_sys->syncfs(view->workspace_fd) < 0 ? -errno : 0;

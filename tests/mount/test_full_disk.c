@@ -104,6 +104,45 @@ static void a_read_only_worktree_fails_no_write_and_follows_when_it_is_writable(
 	fixture_end(&f);
 }
 
+static void a_worktree_that_has_no_room_is_named(void)
+{
+	struct fixture f;
+
+	if (!disk_begin(&f, DISK_WORKTREE, DISK_MEMORY))
+		return;
+	/* A draft has its home there, and what was stored follows there. */
+	STEP(&f,
+	     ". ../lib.sh; cd \"$P\"; fill .; printf '[ \"half\"' > \"$e\"\n"
+	     "until_ok problem 'No space left'; cat ../status\n"
+	     "grep -qF \"$X/events.json cannot be written to $P/.jp/conversations: No\" ../status\n"
+	     "grep -q 'make room in the worktree' ../status; grep -qF \"$S:\" ../status && fail "
+	     "store\n"
+	     "save 'no room'; until_ok problem 'brought up to date: No'; cat ../status\n"
+	     "grep -q 'make room in the worktree' ../status; rm filler*; until_ok quiet");
+	disk_end(&f);
+}
+
+static void a_store_that_has_no_room_for_what_the_worktree_loses_is_named(void)
+{
+	struct fixture f;
+
+	if (!disk_begin(&f, DISK_STORE, DISK_MEMORY))
+		return;
+	/* jp replaces the durable file, and what it replaced is kept before the worktree follows. The link
+	 * keeps that from making room. */
+	STEP(&f,
+	     ". ../lib.sh; events 'by jp' | sed '0,/content/s/content/Content/' > ../data/aside\n"
+	     "ln \"$DE\" ../data/held; fill ../data; mv ../data/aside \"$DE\"\n"
+	     "until_ok problem 'No space left'; cat ../status\n"
+	     "grep -qF \"cannot be brought up to date, because $S cannot be written: No\" "
+	     "../status\n"
+	     "grep -q 'make room in the store' ../status\n"
+	     "rm ../data/filler*; until_ok quiet; until_ok grep -q 'by jp' \"$e\"\n"
+	     "find \"$S/jpfs/history\" -type f | while read -r kept; do cmp -s ../old \"$kept\" && "
+	     "echo found; done | grep -q found");
+	disk_end(&f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -113,6 +152,8 @@ int main(void)
 		TEST(a_store_that_is_unmounted_under_the_daemon_hangs_nobody),
 		TEST(a_full_worktree_fails_no_write_and_follows_when_there_is_room),
 		TEST(a_read_only_worktree_fails_no_write_and_follows_when_it_is_writable),
+		TEST(a_worktree_that_has_no_room_is_named),
+		TEST(a_store_that_has_no_room_for_what_the_worktree_loses_is_named),
 		CU_TEST_INFO_NULL,
 	};
 

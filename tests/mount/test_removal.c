@@ -277,6 +277,38 @@ static void a_removal_that_stops_half_way_loses_nothing(void)
 	CHECK_INVARIANTS(&f);
 }
 
+static void a_base_configuration_that_was_removed_a_moment_ago_is_there_after_a_kill(void)
+{
+	/* As an editor begins that keeps a backup, and as `rm -r` may begin. */
+	static const char *const ways[] = {"mv \"$b\" \"$b~\"", "rm \"$b\""};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		cleanup_fixture struct fixture f;
+		char script[1024];
+
+		if (!fixture_begin(&f))
+			return;
+		fixture_mount(&f);
+		(void)snprintf(script, sizeof(script),
+			       "until_ok test -d \"$D/" THIRD "\"; b=$V/$X/base_config.json\n"
+			       "echo '{\"a\": 1}' > \"$b\"; until_ok grep -q a "
+			       "\"$D/$X/base_config.json\"\n"
+			       "quiet() { \"$J\" status --json \"$P\" | tr -d '\\n ' | grep -q "
+			       "'\"commits\":0,\"projections\":0'; }\n"
+			       "until_ok quiet; %s; [ ! -e \"$b\" ]\n"
+			       /* Other work on it is no reason to carry the removal out. */
+			       "sed -i s/First/Other/ \"$V/$X/metadata.json\"\n"
+			       "until_ok grep -q Other \"$D/$X/metadata.json\"; sleep 1",
+			       ways[i]);
+		STEP(&f, script);
+		fixture_kill(&f, f.project);
+		fixture_mount(&f);
+		STEP(&f, "cmp \"$V/$X/base_config.json\" \"$D/$X/base_config.json\"");
+		fixture_umount(&f);
+		CHECK_INVARIANTS(&f);
+	}
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -295,6 +327,7 @@ int main(void)
 		TEST(git_clean_takes_conversations_out_of_the_worktree_only),
 		TEST(git_stash_of_untracked_files_and_back),
 		TEST(a_removal_that_stops_half_way_loses_nothing),
+		TEST(a_base_configuration_that_was_removed_a_moment_ago_is_there_after_a_kill),
 		CU_TEST_INFO_NULL,
 	};
 

@@ -216,6 +216,46 @@ static void what_cannot_be_read_in_the_store_is_not_decided_about(void)
 	fixture_end(&f);
 }
 
+static void a_record_that_cannot_be_read_is_not_taken_for_none(void)
+{
+	struct fixture f;
+
+	if (!disk_has(HAS_LOOP " && command -v dumpe2fs", "ext4 on a loop device") ||
+	    !disk_begin(&f, DISK_STORE, DISK_EXT4))
+		return;
+	fixture_umount(&f);
+	/* A trim by hand is a draft. Without the record it would be an older checkout, and gone. */
+	STEP(&f,
+	     ". ../lib.sh; python3 - \"$e\" <<'E'\n"
+	     "import json, sys\n"
+	     "events = json.load(open(sys.argv[1]))\n"
+	     "assert len(events) > 1\n"
+	     "json.dump(events[:1], open(sys.argv[1], 'w'))\n"
+	     "E\n"
+	     "cp \"$e\" ../trimmed; cp \"$DE\" ../stored\n"
+	     "ino=$(stat -c %i \"$S\"/jpfs/workspaces/*.base); umount ../data\n" DAMAGE
+	     "dd if=../image of=../good bs=1 skip=$byte count=2 2> /dev/null\n"
+	     "printf '\\252\\125' | dd of=../image bs=1 seek=$byte conv=notrunc 2> /dev/null\n"
+	     "echo $byte > ../byte; mount -o loop,errors=continue ../image ../data\n"
+	     "! cat \"$S\"/jpfs/workspaces/*.base 2> /dev/null\n"
+	     "for how in mount sync 'sync --dry-run'; do\n"
+	     "  soon \"$J\" $how \"$P\" > ../said 2>&1 && fail \"$how did not say it\"\n"
+	     "  grep -F \"$S/jpfs/workspaces/\" ../said | grep -q '[.]base, .*cannot be read' || "
+	     "fail \"$how: $(cat ../said)\"\n"
+	     "  grep -q '^hint: nothing was changed' ../said\n"
+	     "done; cmp ../trimmed \"$e\"; cmp ../stored \"$DE\"\n"
+	     "soon \"$J\" mount -o ro \"$P\"; cmp ../stored \"$e\"; \"$J\" umount \"$P\"");
+	STEP(&f, ". ../lib.sh; until_ok umount ../data\n"
+		 "dd if=../good of=../image bs=1 seek=$(cat ../byte) conv=notrunc 2> /dev/null\n"
+		 "at=$P/../data; " MEND);
+	fixture_mount(&f);
+	STEP(&f, ". ../lib.sh; until_ok quiet; cmp ../trimmed \"$e\"; cmp ../stored \"$DE\"\n"
+		 "\"$J\" commit 17457886043; cmp ../trimmed \"$DE\"; until_ok quiet");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+	fixture_end(&f);
+}
+
 /* ---- the worktree ---- */
 
 static void a_worktree_that_is_renamed_away_is_served_where_it_is(void)
@@ -279,6 +319,7 @@ int main(void)
 		TEST(a_store_that_is_read_only_from_the_start_is_refused_by_name),
 		TEST(a_store_whose_disk_dies_hangs_nobody_and_has_what_was_synced),
 		TEST(what_cannot_be_read_in_the_store_is_not_decided_about),
+		TEST(a_record_that_cannot_be_read_is_not_taken_for_none),
 		TEST(a_worktree_that_is_renamed_away_is_served_where_it_is),
 		TEST(a_worktree_that_is_unmounted_lazily_ends_its_daemon_and_leaves_the_store),
 		TEST(a_worktree_whose_disk_dies_takes_nothing_from_the_store),

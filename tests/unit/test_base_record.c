@@ -291,6 +291,78 @@ static void what_cannot_be_read_for_now_is_known_again_later(void)
 	}
 }
 
+/* Room that is missing costs no knowledge: it is written down when there is some. */
+static void what_cannot_be_written_for_now_is_known_and_written_later(void)
+{
+	static const int errors[] = {ENOSPC, EDQUOT, EIO, EROFS};
+	cleanup_world struct world world;
+	const struct jp_base first = some(3), second = some(4);
+	struct jp_base found;
+	char name[256];
+
+	if (!world_begin(&world))
+		return;
+	for (size_t i = 0; i < COUNT_OF(errors); i++) {
+		bool is_over = false;
+
+		for (int n = 1; !is_over && n < 40; n++) {
+			cleanup_record struct jp_base_record *record =
+				open_record(&world, world.root_fd);
+			int fd;
+
+			CU_ASSERT_EQUAL(jp_base_forget(record, 2), 0);
+			CU_ASSERT_EQUAL(jp_base_put(record, 1, &first), 0);
+			jp_base_close(TAKE_PTR(record));
+			/* Half a line at its end: it is written anew when it is opened. */
+			name_of_file(&world, name);
+			fd = openat(world.workspaces_fd, name, O_WRONLY | O_APPEND | O_CLOEXEC);
+			CU_ASSERT_EQUAL(write(fd, "17", 2), 2);
+			CU_ASSERT_EQUAL(close(fd), 0);
+
+			jp_fault_begin(n, JP_FAIL_ONCE, errors[i]);
+			record = open_record(&world, world.root_fd);
+			CHECK(jp_base_find(record, 1, &found) == 0 && are_same(&found, &first),
+			      "%s, call %d", strerrorname_np(errors[i]), n);
+			jp_ignore(jp_base_put(record, 2, &second));
+			is_over = jp_fault_end();
+			CHECK(jp_base_find(record, 2, &found) == 0 && are_same(&found, &second),
+			      "%s, call %d", strerrorname_np(errors[i]), n);
+			CHECK(jp_base_sync(record) == 0, "%s, call %d", strerrorname_np(errors[i]),
+			      n);
+			jp_base_close(TAKE_PTR(record));
+			record = open_record(&world, world.root_fd);
+			CHECK(jp_base_find(record, 1, &found) == 0 && are_same(&found, &first) &&
+				      jp_base_find(record, 2, &found) == 0 &&
+				      are_same(&found, &second),
+			      "%s, call %d", strerrorname_np(errors[i]), n);
+		}
+		CHECK(is_over, "%s", strerrorname_np(errors[i]));
+	}
+}
+
+/* A link that is made to the durable file, as a pin or the history is, changes that. */
+static void when_the_durable_inode_changed_is_not_kept(void)
+{
+	cleanup_world struct world world;
+	struct jp_base base = some(5), found;
+
+	if (!world_begin(&world))
+		return;
+	base.files[JP_EVENTS].durable.ctime_ns = 12345;
+	for (int round = 0; round < 2; round++) {
+		cleanup_record struct jp_base_record *record = open_record(&world, world.root_fd);
+
+		if (round == 0)
+			CU_ASSERT_EQUAL(jp_base_put(record, 1, &base), 0);
+		CU_ASSERT_EQUAL(jp_base_find(record, 1, &found), 0);
+		CU_ASSERT_EQUAL(found.files[JP_EVENTS].durable.ctime_ns, 0);
+		CU_ASSERT_EQUAL(found.files[JP_EVENTS].durable.mtime_ns,
+				base.files[JP_EVENTS].durable.mtime_ns);
+		CU_ASSERT_EQUAL(found.files[JP_EVENTS].workspace.ctime_ns,
+				base.files[JP_EVENTS].workspace.ctime_ns);
+	}
+}
+
 static void a_stamp_matches_what_it_was_taken_of(void)
 {
 	struct stat st = {.st_ino = 7, .st_size = 9, .st_mtim = {-5, 3}, .st_ctim = {4, 5}};
@@ -337,6 +409,8 @@ int main(void)
 		TEST(damage_costs_knowledge_and_nothing_else),
 		TEST(without_a_record_nothing_is_known_and_nothing_fails),
 		TEST(what_cannot_be_read_for_now_is_known_again_later),
+		TEST(what_cannot_be_written_for_now_is_known_and_written_later),
+		TEST(when_the_durable_inode_changed_is_not_kept),
 		TEST(a_stamp_matches_what_it_was_taken_of),
 		TEST(contents_are_told_apart),
 		CU_TEST_INFO_NULL,
