@@ -9,6 +9,7 @@
 #include "core/conversation_id.h"
 #include "core/history.h"
 #include "core/origin.h"
+#include "fs/notify.h"
 #include "fs/partition_parts.h"
 #include "fs/view.h"
 
@@ -78,6 +79,59 @@ static int make_conversation(struct jpfs_view *view, struct jpfs_object *parent,
 	return 0;
 }
 
+/* Whether the store has it live, in a directory of this name. */
+static bool is_live_in_store(struct jpfs_view *view, uint64_t id, const char *name)
+{
+	char path[JP_CONVERSATION_PATH_BYTES];
+
+	return jp_dir_index_find(view->durable_index, id, path, NULL) == 0 &&
+	       strcmp(path, name) == 0;
+}
+
+/*
+ * jp saves in the store first, and then makes the same live directory here, if it finds none. What this
+ * worktree has archived stays where it is, as a second directory of its ID (second.c): jp has such a
+ * conversation live and archived. One that it was not shown, because it is on its way in or out, gets
+ * the new name. Anybody else who wants one more directory for an ID is told that it has one.
+ *
+ * Returns: 0, and the way is free or *ret is what was made; -errno.
+ */
+static int make_way(struct jpfs_view *view, struct jpfs_object *parent, uint64_t id,
+		    const char *name, struct jpfs_object **ret)
+{
+	cleanup_object struct jpfs_object *object = NULL;
+	struct jpfs_conversation *conversation = jpfs_view_find(view, id);
+	int64_t wait;
+	int r;
+
+	if (conversation == NULL)
+		return -EEXIST;
+	object = &conversation->object;
+	if (parent->kind != JPFS_ROOT || view->is_read_only || !is_live_in_store(view, id, name))
+		return -EEXIST;
+	if (!conversation->is_archived) {
+		pthread_mutex_lock(&conversation->lock);
+		r = jpfs_conversation_is_listed(conversation) ? -EEXIST : 0;
+		pthread_mutex_unlock(&conversation->lock);
+		if (r == 0)
+			r = jpfs_partition_rename_held(conversation, parent, name);
+		if (r == 0)
+			*ret = TAKE_PTR(object);
+		return r;
+	}
+	/* What was closed before this moment goes first. */
+	jp_ignore(jpfs_commit_conversation(conversation, true, &wait)); /* it is tried again */
+	r = jpfs_second_note(view, id);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&conversation->lock);
+	jpfs_partition_take_out_locked(conversation);
+	pthread_mutex_unlock(&conversation->lock);
+	jpfs_outside_tell_name(view, &view->archive, conversation->name);
+	jpfs_notify_partitions(view->notify, view);
+	return 0;
+}
+
 int jpfs_partition_mkdir(struct jpfs_view *view, struct jpfs_object *parent, const char *name,
 			 mode_t mode, struct jpfs_object **ret)
 {
@@ -98,12 +152,15 @@ int jpfs_partition_mkdir(struct jpfs_view *view, struct jpfs_object *parent, con
 		*ret = jpfs_object_ref(&view->archive);
 		return 0;
 	}
-	if (jpfs_name_is_reserved(view, name))
-		return -EEXIST; /* one directory for each conversation */
-	if (jp_conversation_id_parse(name, &id) == 0)
-		return make_conversation(view, parent, id, name, mode, ret);
-	r = jpfs_outside_mkdir(view, parent, name, mode, ret);
-	return r;
+	r = jp_conversation_id_parse(name, &id);
+	if (jpfs_name_is_reserved(view, name)) { /* one directory for each conversation */
+		*ret = NULL;
+		r = r < 0 ? -EEXIST : make_way(view, parent, id, name, ret);
+		if (r < 0 || *ret != NULL)
+			return r;
+	}
+	return r == 0 ? make_conversation(view, parent, id, name, mode, ret)
+		      : jpfs_outside_mkdir(view, parent, name, mode, ret);
 }
 
 void jpfs_partition_take_out_locked(struct jpfs_conversation *conversation)

@@ -14,3 +14,6 @@ void jpfs_partition_take_out_locked(struct jpfs_conversation *conversation);
 /* The same as somebody who removes its directory wants it: -ENOTEMPTY while something is shown in it.
  * names is held. */
 must_check int jpfs_partition_remove_held(struct jpfs_conversation *conversation);
+/* Give it another name, here and in the store, or its place in the other partition. names is held. */
+must_check int jpfs_partition_rename_held(struct jpfs_conversation *conversation,
+					  struct jpfs_object *new_parent, const char *new_name);

@@ -69,7 +69,7 @@ static int rename_durable(struct jpfs_conversation *conversation, const char *ne
 }
 
 /* A conversation stays itself and gets another name or partition. */
-static int rename_conversation(struct jpfs_conversation *conversation,
+int jpfs_partition_rename_held(struct jpfs_conversation *conversation,
 			       struct jpfs_object *new_parent, const char *new_name)
 {
 	struct jpfs_view *view = conversation->view;
@@ -235,7 +235,7 @@ int jpfs_partition_rename(struct jpfs_view *view, struct jpfs_object *old_parent
 	if (conversation != NULL && is_conversation_name && conversation->id == new_id)
 		return (flags & RENAME_EXCHANGE) != 0
 			       ? -EINVAL
-			       : rename_conversation(conversation, new_parent, new_name);
+			       : jpfs_partition_rename_held(conversation, new_parent, new_name);
 	if (jpfs_is_partition(new_parent) && jpfs_name_is_reserved(view, new_name)) {
 		struct jpfs_conversation *target = jpfs_partition_find(view, new_parent, new_name);
 

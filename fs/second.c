@@ -2,8 +2,8 @@
  * Second directories of an ID.
  *
  * Exactly one directory is shown for each ID, and a worktree can have more: git merges a branch in
- * which somebody has given a conversation another title, or a checkout puts an old name beside the
- * new one. The first one is shown, the live one before an archived one. The others are left where
+ * which somebody has given a conversation another title, a checkout puts an old name beside the new
+ * one, or jp saves one that is archived here and makes it live as well. The first one is shown, the live one before an archived one. The others are left where
  * they are until the first one goes: then the next look at the partition, or a name that is asked
  * for, takes one in as a conversation like any other, and brings it together with the store as at
  * mounting. So whoever resolves a merge by removing one of the two has the other one.

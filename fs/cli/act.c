@@ -243,7 +243,10 @@ static int act_mounted(const struct jpfs_action *action, const struct jpfs_site 
 	}
 	for (size_t i = 0; i < count; i++) {
 		error = (struct jp_error){0};
-		r = tell(action, &picked[i], action->mounted(root, &picked[i], &error), &error);
+		r = action->mounted(root, &picked[i], &error);
+		if (r == 0 && action->seen != NULL)
+			action->seen(site, root, &picked[i]);
+		r = tell(action, &picked[i], r, &error);
 		exit_code = exit_code == JPFS_EXIT_DONE ? r : exit_code;
 	}
 	return exit_code;

@@ -9,6 +9,8 @@
 #include "fs/cli/pick.h"
 #include "fs/offline.h"
 
+struct jpfs_site;
+
 struct jpfs_action {
 	const char *name; /* the command's */
 	const char *done; /* what is printed before a conversation's name */
@@ -17,6 +19,8 @@ struct jpfs_action {
 	int (*mounted)(int root_fd, const struct jpfs_picked *picked, struct jp_error *error);
 	int (*offline)(struct jpfs_view *view, const struct jpfs_picked *picked,
 		       struct jp_error *error);
+	/* After `mounted` has succeeded, before it is said that it was done; may be NULL. */
+	void (*seen)(const struct jpfs_site *site, int root_fd, const struct jpfs_picked *picked);
 };
 
 /* Parse the command line and do it to each conversation that is named. An exit code. */

@@ -6,9 +6,16 @@
 #include "include/jpfs.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
+
+enum {
+	/* How long the daemon's second process is given to tell the kernel. */
+	TELL_MS = 1000,
+};
 
 static int explain(int r, struct jp_error *error)
 {
@@ -24,23 +31,69 @@ static int explain(int r, struct jp_error *error)
 	return r;
 }
 
+static int open_conversation(int root_fd, bool is_archived, const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s%s", is_archived ? JP_ARCHIVE_NAME "/" : "", name);
+	fd = openat(root_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* Tell the daemon, by the attribute that ends drafts. */
 static int end_mounted(int root_fd, const struct jpfs_picked *picked, const char *how,
 		       struct jp_error *error)
 {
 	cleanup_close int fd = -EBADF;
-	char path[PATH_MAX], proc[64];
+	char proc[64];
 
 	if (!picked->is_here)
 		return explain(-ENOENT, error);
-	(void)snprintf(path, sizeof(path), "%s%s",
-		       picked->here_is_archived ? JP_ARCHIVE_NAME "/" : "", picked->here_name);
-	fd = openat(root_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_conversation(root_fd, picked->here_is_archived, picked->here_name);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
 	return setxattr(proc, JPFS_XATTR_DRAFT, how, strlen(how), 0) < 0 ? explain(-errno, error)
 									 : 0;
+}
+
+/* Whether a managed file is the same on both sides, as far as stat tells. */
+static bool is_same(int shown_fd, int durable_fd, const char *name)
+{
+	struct stat shown, durable;
+	bool is_shown = fstatat(shown_fd, name, &shown, AT_SYMLINK_NOFOLLOW) == 0;
+	bool is_durable = fstatat(durable_fd, name, &durable, AT_SYMLINK_NOFOLLOW) == 0;
+
+	return is_shown == is_durable &&
+	       (!is_shown || (shown.st_size == durable.st_size &&
+			      shown.st_mtim.tv_sec == durable.st_mtim.tv_sec &&
+			      shown.st_mtim.tv_nsec == durable.st_mtim.tv_nsec));
+}
+
+/*
+ * The daemon has ended the draft, and its second process is about to tell the kernel that the names
+ * lead elsewhere: it could not while the attribute was being set. Whoever looks when this command has
+ * ended must not meet the draft, so that is waited for; and then the kernel is made to ask once more,
+ * whatever it was told. linkat(2) does that, as if it was to make the name. It cannot: what it is to link
+ * is on another mount.
+ */
+static void wait_until_seen(const struct jpfs_site *site, int root_fd,
+			    const struct jpfs_picked *picked)
+{
+	cleanup_close int shown = -EBADF, durable = -EBADF;
+	int waited = 0;
+
+	shown = open_conversation(root_fd, picked->here_is_archived, picked->here_name);
+	durable = open_conversation(site->silo.conversations_fd, picked->durable_is_archived,
+				    picked->durable_name);
+	for (int i = 0; i < JP_MANAGED_COUNT && shown >= 0 && durable >= 0; i++) {
+		const char *name = jp_managed_name((enum jp_managed)i);
+
+		for (; waited < TELL_MS && !is_same(shown, durable, name); waited++)
+			(void)poll(NULL, 0, 1);
+		(void)linkat(AT_FDCWD, "/", shown, name, 0); /* fails, and has asked */
+	}
 }
 
 static int end_offline(struct jpfs_view *view, const struct jpfs_picked *picked,
@@ -97,6 +150,7 @@ int jpfs_command_discard(int argc, char **argv)
 		.name = "discard",
 		.done = "discarded",
 		.mounted = discard_mounted,
+		.seen = wait_until_seen,
 		.offline = discard_offline,
 	};
 

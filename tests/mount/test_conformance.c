@@ -30,6 +30,7 @@
  * remove, twice, and what is not there              a_removed_one_is_gone_from_both
  * archive and unarchive, on every root; not found   archiving_acts_on_every_root, unarchiving_brings_both_back
  * unarchive of a local one                          a_local_one_stays_local_over_the_archive
+ * save of what is archived here, or on both sides   what_is_archived_here_is_saved_live_and_archived_again
  * sync_projection; of a local one                   managed_editing_takes_the_edit_to_the_store,
  *                                                   the_toggle_...; * the_view_serves_what_jp_deleted_until_...
  * restore_snapshots of a cancelled edit             an_edit_that_is_taken_back_leaves_everything_as_it_was
@@ -40,9 +41,7 @@
  * value: EISDIR, ENOENT, EEXIST, utimensat          the_errors_that_jp_relies_on_are_the_same
  * reads that see turns since                        * a_save_in_a_second_worktree_is_what_the_first_one_loads
  *
- * Of locks, sessions, slugs and workspace discovery nothing passes a mount. A save of a conversation that
- * this worktree shows as archived fails with a mount (its ID has its one directory already); without one
- * it leaves the ID live and archived.
+ * Of locks, sessions, slugs and workspace discovery nothing passes a mount.
  *
  * Where the contract wants something else than plain jp does, a case says so in `differs`: a script
  * that takes exactly that difference out of the picture of the mounted runs.
@@ -431,6 +430,32 @@ static void a_local_one_stays_local_over_the_archive(void)
 	run(&(struct sequence){.act = archive_local});
 }
 
+/* jp looks for a live directory, finds none, and makes one: the ID is live and archived then, until it
+ * is archived once more. test_second.c has the same with another title. */
+static void save_over_the_archived(struct world *w)
+{
+	for (int i = 0; i < 2; i++) {
+		struct acted_conversation what =
+			acted_in_memory(&w->memory, DIGITS, FIRST, "First Title", i + 3);
+
+		DONE(acted_jp_save(&w->jp, &what));
+		CU_ASSERT(acted_jp_has(w->jp.user, &what));
+		CU_ASSERT(acted_jp_has(w->jp.work, &what));
+		CU_ASSERT_EQUAL(acted_jp_presence(&w->jp, DIGITS), ACTED_PROJECTED);
+		DONE(acted_jp_archive(&w->jp, DIGITS));
+		CU_ASSERT_EQUAL(acted_jp_presence(&w->jp, DIGITS), ACTED_ABSENT);
+	}
+}
+
+static void what_is_archived_here_is_saved_live_and_archived_again(void)
+{
+	run(&(struct sequence){.prepare = "mkdir \"$V/.archive\"; mv \"$V/$X\" \"$V/.archive/\"",
+			       .act = save_over_the_archived});
+	run(&(struct sequence){.prepare = "for side in \"$D\" \"$V\"; do mkdir \"$side/.archive\"\n"
+					  "  mv \"$side/$X\" \"$side/.archive/\"; done",
+			       .act = save_over_the_archived});
+}
+
 /* ---- without a store of jp's own ---- */
 
 static void save_in_the_workspace_alone(struct world *w)
@@ -590,6 +615,7 @@ int main(void)
 		TEST(archiving_acts_on_every_root),
 		TEST(unarchiving_brings_both_back),
 		TEST(a_local_one_stays_local_over_the_archive),
+		TEST(what_is_archived_here_is_saved_live_and_archived_again),
 		TEST(a_save_in_the_workspace_alone_is_whole),
 		TEST(an_edit_that_is_taken_back_leaves_everything_as_it_was),
 		TEST(managed_editing_takes_the_edit_to_the_store),

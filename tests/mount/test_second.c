@@ -136,6 +136,104 @@ static void a_merge_that_brings_another_title_shows_one_and_its_resolution_the_o
 	CHECK_INVARIANTS(&f);
 }
 
+/* What jp does when it saves what it was not shown: the store first, then a directory here. */
+#define JP_SAVES                                                                                   \
+	"save() { mkdir \"$2/$1\"; for n in metadata base_config events; do\n"                     \
+	"  cmp -s \"../saved/$n.json\" \"$2/$1/$n.json\" && continue\n"                            \
+	"  cp \"../saved/$n.json\" \"$2/$1/$n.json.tmp\"\n"                                        \
+	"  mv \"$2/$1/$n.json.tmp\" \"$2/$1/$n.json\"; done; }\n"                                  \
+	"saved() { diff -r ../saved \"$1\"; }\n"                                                   \
+	"cp -r \"$D/$X\" ../saved; sed -i 's/First Title/Saved/' ../saved/metadata.json\n"
+
+/*
+ * Here it is archived, and another worktree has it live, or jp has just made it so: jp makes a live
+ * directory with whatever title it has by now, and must meet no error. Both directories are there then,
+ * as without a mount, and the live one is shown; when that goes, the archived one is. A program that
+ * has a file of the archived one open goes on reading it.
+ */
+static void jp_makes_a_live_directory_of_what_is_archived_here(void)
+{
+	static const char *const names[] = {FIRST, OTHER};
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		cleanup_fixture struct fixture f;
+
+		if (!fixture_begin(&f))
+			return;
+		setenv("Y", names[i], 1);
+		fixture_mount(&f);
+		STEP(&f, "until_ok test -d \"$D/" THIRD "\"\n"
+			 "echo note > \"$V/$X/NOTE.md\"; until_ok test -e \"$D/$X/NOTE.md\"");
+		fixture_umount(&f);
+		STEP(&f, "mkdir \"$V/.archive\"; mv \"$V/$X\" \"$V/.archive/\"");
+		fixture_mount(&f);
+		STEP(&f, JP_SAVES
+		     "exec 4< \"$V/.archive/$X/events.json\"; cp \"$V/.archive/$X/events.json\" "
+		     "../old\n"
+		     "[ \"$Y\" = \"$X\" ] || mv \"$D/$X\" \"$D/$Y\"\n"
+		     "cp ../saved/metadata.json \"$D/$Y/metadata.json.tmp\"\n"
+		     "mv \"$D/$Y/metadata.json.tmp\" \"$D/$Y/metadata.json\"\n"
+		     "mkdir \"$V/17457886043-not-the-stores\" 2> /dev/null && fail 'a third name'\n"
+		     "save \"$Y\" \"$V\"; rm ../saved/NOTE.md; saved \"$V/$Y\"\n"
+		     "[ \"$(ls \"$V\" | grep ^17457886043)\" = \"$Y\" ]; [ -z \"$(ls "
+		     "\"$V/.archive\")\" ]\n"
+		     "[ ! -e \"$V/.archive/$X\" ]; cmp ../old - <&4; [ -e \"$D/$Y/NOTE.md\" ]");
+		fixture_umount(&f);
+		/* As jp leaves it, and as it is when it comes back. */
+		STEP(&f,
+		     "diff -r ../saved \"$V/$Y\"; [ -e \"$V/.archive/$X/NOTE.md\" ]\n"
+		     "cmp ../old \"$V/.archive/$X/events.json\"; git status --short > ../status\n"
+		     "[ -e \"$D/$Y/NOTE.md\" ]; cmp \"$D/$Y/events.json\" \"$V/$Y/events.json\"");
+		fixture_mount(&f);
+		STEP(&f, "saved() { diff -r ../saved \"$1\"; }; saved \"$V/$Y\"\n"
+			 "rm -r \"$V/$Y\"; [ \"$(ls \"$V/.archive\")\" = \"$X\" ]\n"
+			 "[ -e \"$V/.archive/$X/NOTE.md\" ]; [ \"$(title \"$V/.archive/$X\")\" = "
+			 "Saved ]\n"
+			 "[ -d \"$D/$Y\" ]");
+		fixture_umount(&f);
+		CHECK_INVARIANTS(&f);
+	}
+}
+
+/* It is on its way out and not listed, so jp takes it for one that is not here. */
+static void jp_makes_a_directory_under_another_name_for_one_on_its_way_out(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f,
+	     "until_ok test -d \"$D/" THIRD "\"; mkdir \"$V/" OTHER "\" 2> /dev/null && fail made\n"
+	     "[ ! -e \"$V/" OTHER "\" ]; [ -e \"$V/$X/events.json\" ]");
+	STEP(&f,
+	     JP_SAVES "rm \"$V/$X/metadata.json\"; [ -z \"$(ls \"$V\" | grep ^17457886043)\" ]\n"
+		      "mv \"$D/$X\" \"$D/" OTHER "\"; cp ../saved/metadata.json \"$D/" OTHER
+		      "/metadata.json\"\n"
+		      "save " OTHER " \"$V\"; saved \"$V/" OTHER "\"; [ ! -e \"$V/$X\" ]\n"
+		      "[ \"$(ls \"$V\" | grep ^17457886043)\" = " OTHER " ]");
+	fixture_umount(&f);
+	STEP(&f, "diff -r \"$V/" OTHER "\" \"$D/" OTHER "\"; [ ! -e \"$V/$X\" ]");
+	CHECK_INVARIANTS(&f);
+}
+
+/* Only jp has saved it in the store before: a copy beside the archived one is somebody's mistake. */
+static void a_copy_of_an_archived_one_is_refused_and_harms_nothing(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/" THIRD
+		 "\"; mkdir \"$V/.archive\"; mv \"$V/$X\" \"$V/.archive/\"\n"
+		 "cp -r \"$V/.archive/$X\" \"$V/\" 2> ../err && fail copied; grep -q 'File exists' "
+		 "../err\n"
+		 "[ ! -e \"$V/$X\" ]; diff -r \"$V/.archive/$X\" \"$D/.archive/$X\"");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -145,6 +243,9 @@ int main(void)
 		TEST(an_archive_that_shows_nothing_can_be_removed),
 		TEST(the_name_of_a_second_directory_is_free),
 		TEST(a_merge_that_brings_another_title_shows_one_and_its_resolution_the_other),
+		TEST(jp_makes_a_live_directory_of_what_is_archived_here),
+		TEST(jp_makes_a_directory_under_another_name_for_one_on_its_way_out),
+		TEST(a_copy_of_an_archived_one_is_refused_and_harms_nothing),
 		CU_TEST_INFO_NULL,
 	};
 

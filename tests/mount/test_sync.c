@@ -155,7 +155,7 @@ static void drafts_are_ended_by_command_mounted_or_not(void)
 		     ". ../lib.sh; cp \"$DE\" ../kept; echo '[{' > \"$e\"\n"
 		     "until_ok grep -q . \"$e\"; sleep 0.7; refused 1 \"$J\" commit $X\n"
 		     "grep -q 'discard' ../err; cmp ../kept \"$DE\"; \"$J\" discard $X\n"
-		     "until_ok cmp ../kept \"$e\"; \"$J\" discard $X | grep -q 'nothing to do'\n"
+		     "cmp ../kept \"$e\"; \"$J\" discard $X | grep -q 'nothing to do'\n"
 		     "\"$J\" commit $X | grep -q 'nothing to do'; grep -rqF '[{' "
 		     "\"$S/jpfs/history\"\n"
 		     /* What git put back is valid, and made durable on purpose. */
@@ -169,6 +169,43 @@ static void drafts_are_ended_by_command_mounted_or_not(void)
 			fixture_mount(&f);
 	}
 	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+/* What the kernel keeps of the draft goes before the command says that it is done. */
+static void who_reads_right_after_discard_reads_the_durable_version(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f, "\"$J\" sync");
+	fixture_mount(&f);
+	STEP(&f,
+	     ". ../lib.sh; cp -a \"$D/$X\" ../kept; for n in $(seq 30); do\n"
+	     "  echo \"[{ $n\" > \"$e\"; until_ok grep -q 17457886043 \"$V/.jpfs/status.json\"\n"
+	     "  ls -l \"$V/$X\" > /dev/null; grep -qF \"[{ $n\" \"$e\"\n"
+	     "  \"$J\" discard $X > /dev/null; cmp \"$e\" ../kept/events.json\n"
+	     "  stat -c %s.%.Y \"$e\" > ../now; stat -c %s.%.Y ../kept/events.json | diff - "
+	     "../now; done\n"
+	     "diff -r ../kept \"$D/$X\"");
+	/* A draft of jp's older layout has no base configuration, and the directory's listing says so. */
+	STEP(&f, ". ../lib.sh; git switch -qc older; cp \"$e\" ../newer; for n in $(seq 10); do\n"
+		 "  python3 - \"$e\" \"$V/$X/base_config.json\" <<'E'\n"
+		 "import json, os, sys\n"
+		 "events = json.load(open(sys.argv[1]))\n"
+		 "events.insert(0, {'type': 'config_delta', 'timestamp': '2025-04-23 00:00:00.0',\n"
+		 "                  'delta': json.load(open(sys.argv[2]))})\n"
+		 "os.unlink(sys.argv[1]); os.unlink(sys.argv[2])\n"
+		 "with open(sys.argv[1], 'x') as file:\n"
+		 "    json.dump(events[:-1], file)\n"
+		 "E\n"
+		 "  until_ok grep -q 17457886043 \"$V/.jpfs/status.json\"; [ \"$(ls \"$V/$X\" | wc "
+		 "-l)\" = 2 ]\n"
+		 "  \"$J\" discard $X > /dev/null; [ \"$(ls \"$V/$X\" | wc -l)\" = 3 ]\n"
+		 "  diff -r ../kept \"$V/$X\"; done; diff -r ../kept \"$D/$X\"");
+	fixture_umount(&f);
+	STEP(&f, "diff -r ../kept \"$V/$X\"");
 	CHECK_INVARIANTS(&f);
 }
 
@@ -203,6 +240,7 @@ int main(void)
 		TEST(an_older_checkout_costs_no_turn_without_a_mount_either),
 		TEST(conversations_are_projected_and_taken_out_by_any_name),
 		TEST(drafts_are_ended_by_command_mounted_or_not),
+		TEST(who_reads_right_after_discard_reads_the_durable_version),
 		TEST(a_worktree_in_work_is_left_alone),
 		CU_TEST_INFO_NULL,
 	};
