@@ -455,6 +455,30 @@ static void an_editor_that_keeps_a_backup_leaves_a_draft_one(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+static void a_draft_that_is_written_with_the_same_bytes_keeps_its_time(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; until_ok quiet\n"
+		   "cp \"$e\" ../same; t=$(stat -c %Y.%y \"$e\"); sleep 0.05\n"
+		   "unmoved() { [ \"$(stat -c %Y.%y \"$e\")\" = \"$t\" ]; }\n"
+		   "cat ../same > \"$e\"; until_ok quiet; unmoved || fail truncated; drafts 1\n"
+		   "dd if=../same of=\"$e\" conv=notrunc status=none; until_ok quiet\n"
+		   "unmoved || fail 'in place'; drafts 1\n"
+		   "cp ../same \"$e.tmp\"; mv \"$e.tmp\" \"$e\"; until_ok quiet\n"
+		   "unmoved || fail 'as jp writes'; drafts 1; same ../same \"$e\"\n"
+		   "stat -c %y \"$e\" > ../time; has 'the third' \"$DE\"");
+	fixture_umount(&t.f);
+	STEP(&t.f, ". ../lib.sh; same ../same \"$e\"; [ \"$(stat -c %y \"$e\")\" = "
+		   "\"$(cat ../time)\" ]");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; git switch -q main; until_ok drafts 0; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
 /* Somebody is always in the middle of writing something. */
 static void what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way(void)
 {
@@ -533,6 +557,7 @@ int main(void)
 		TEST(what_others_change_is_not_shown_beside_a_draft),
 		TEST(a_draft_is_committed_with_what_is_shown_beside_it),
 		TEST(an_editor_that_keeps_a_backup_leaves_a_draft_one),
+		TEST(a_draft_that_is_written_with_the_same_bytes_keeps_its_time),
 		TEST(what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way),
 		TEST(mounting_again_reads_no_bytes_and_changes_nothing),
 		CU_TEST_INFO_NULL,
