@@ -66,6 +66,7 @@ class Case:
         self.unsettled = set()  # trees whose view of something has to be looked at anew
         self.adopted = {}  # (digits, name): the durable bytes of the last look
         self.step = 0
+        self.replaced_by_jp = None  # (digits, step): a durable directory that jp has deleted and made again
         self.durable = set()  # digits that were ever durable
         self.removed_by_jp = set()  # digits
         self.shared_notes = set()  # (digits, name) of unmanaged files that git may bring to both worktrees

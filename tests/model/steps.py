@@ -131,6 +131,8 @@ def wrote(case, tree, digits, place, name, data, sync=False):
     case.write_is_coming(tree, digits, name, data)
     if sync and was_durable and is_valid(name, data) and (digits, name) in case.coming:
         stored = case.look().get((digits, name))
+        if stored != data and case.replaced_by_jp == (digits, case.step - 1):
+            return  # a directory that jp is just replacing, for all that is known: synced in staging, it follows
         if stored != data:
             raise Failure("%s: %s/%s was synced and is durable as\n%s\nbut was written as\n%s" % (
                 tree.name, digits, name, text(stored), text(data)))
@@ -567,6 +569,8 @@ def jp_edits(case, random):
         put(target + "/" + name, data)
     case.forget_removed_notes(digits)
     changed_in_store(case, digits, files)
+    case.replaced_by_jp = (digits, case.step)
+    case.unended.setdefault(digits, set()).add(tree)  # what the editor wrote may not be stored yet
 
 
 @step(2, in_store)
