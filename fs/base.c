@@ -119,7 +119,10 @@ static void look_at_draft(struct jpfs_conversation *conversation, enum jp_manage
 	}
 	file->draft = (struct jp_stamp){0};
 	jpfs_workspace_path(conversation, jp_managed_name(which), path);
-	if (file->is_there && (conversation->drafts & (1U << which)) != 0 &&
+	/* What is shown beside a draft may be a version that both never were while it was one. */
+	if (file->is_there &&
+	    ((conversation->drafts & (1U << which)) != 0 ||
+	     jpfs_is_beside_draft_locked(conversation, which)) &&
 	    jpfs_stat_beneath(conversation->view->workspace_fd, path, &workspace) == 0)
 		file->draft = jp_stamp_of(&workspace, true);
 }

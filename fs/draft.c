@@ -29,6 +29,22 @@ bool jpfs_is_beside_draft_locked(const struct jpfs_conversation *conversation,
 	       (drafts & STREAM_BITS & ~(1U << which)) != 0;
 }
 
+/*
+ * The bytes that a name leads to are in another place from now on, and the same ones: it goes on leading
+ * to the same file. Who has it open, or a moment later opens what the kernel knows under the name, would
+ * write to a version that nobody shows any more.
+ */
+static void follow_bytes(struct jpfs_conversation *conversation, enum jp_managed which,
+			 enum jpfs_home from, enum jpfs_home to, const struct stat *st)
+{
+	struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, jp_managed_name(which));
+
+	if (entry == NULL || entry->home != from)
+		return;
+	entry->home = to;
+	entry->version = jpfs_version_of(st);
+}
+
 bool jpfs_draft_holds_locked(struct jpfs_conversation *conversation, enum jp_managed which)
 {
 	unsigned bit = 1U << which;
@@ -51,7 +67,22 @@ bool jpfs_draft_holds_locked(struct jpfs_conversation *conversation, enum jp_man
 	if (jpfs_keep_loser_locked(conversation, which) < 0)
 		return false;
 	conversation->beside |= bit;
+	follow_bytes(conversation, which, JPFS_DURABLE, JPFS_WORKSPACE, &st);
 	return true;
+}
+
+/* What the workspace shows becomes durable, and is no draft any more. 0 or -errno. */
+static int make_durable(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	struct stat st;
+	int r = jpfs_take_file_locked(conversation, jp_managed_name(which));
+
+	if (r < 0)
+		return r;
+	jpfs_draft_ended_locked(conversation, which);
+	if (jpfs_durable_stat_locked(conversation, which, &st) == 0)
+		follow_bytes(conversation, which, JPFS_WORKSPACE, JPFS_DURABLE, &st);
+	return 0;
 }
 
 /* Whether jp would accept the workspace's version: 1, 0, -errno. */
@@ -154,9 +185,7 @@ int jpfs_draft_look(struct jpfs_conversation *conversation)
 	}
 	r = is_left_behind(conversation);
 	if (r == 1) {
-		r = jpfs_take_file_locked(conversation, jp_managed_name(JP_BASE_CONFIG));
-		if (r == 0)
-			jpfs_draft_ended_locked(conversation, JP_BASE_CONFIG);
+		r = make_durable(conversation, JP_BASE_CONFIG);
 		if (r == 0)
 			r = jpfs_sync_durable_locked(conversation);
 	}
@@ -192,9 +221,7 @@ int jpfs_draft_commit(struct jpfs_conversation *conversation)
 	for (int i = 0; i < JP_MANAGED_COUNT && r == 0; i++) {
 		if ((files & (1U << i)) == 0)
 			continue;
-		r = jpfs_take_file_locked(conversation, jp_managed_name((enum jp_managed)i));
-		if (r == 0)
-			jpfs_draft_ended_locked(conversation, (enum jp_managed)i);
+		r = make_durable(conversation, (enum jp_managed)i);
 	}
 	if (r == 0 && files != drafts) /* a stream that has no base_config.json */
 		r = jpfs_layout_retire_durable_locked(conversation);

@@ -212,12 +212,40 @@ static bool drop_if_same(struct jpfs_entry *entry)
 	return true;
 }
 
+/* The same for a draft, whose version is the workspace's; or for what stands beside one. What git has
+ * made anew is another thing: it decides about the draft. */
+static bool drop_if_same_draft(struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_content struct jpfs_content *content = NULL;
+	cleanup_close int fd = -EBADF;
+	struct stat staged, draft;
+
+	if (entry->managed == JP_UNMANAGED || !entry->is_linked || entry->is_exclusive ||
+	    conversation->is_local ||
+	    ((conversation->drafts & (1U << entry->managed)) == 0 &&
+	     !jpfs_is_beside_draft_locked(conversation, entry->managed)))
+		return false;
+	fd = jpfs_open_side_locked(conversation, false, entry->path);
+	if (fd < 0 || jpfs_entry_content_locked(entry, &content) < 0 ||
+	    fstat(content->fd, &staged) < 0 || fstat(fd, &draft) < 0 ||
+	    ((staged.st_mode ^ draft.st_mode) & 07777) != 0 || entry->times_were_set ||
+	    jp_same_content(content->fd, fd) != 1)
+		return false;
+	entry->home = JPFS_WORKSPACE;
+	entry->version = jpfs_version_of(&draft);
+	jpfs_entry_forget_times_locked(entry);
+	jpfs_entry_unstage_locked(entry);
+	jpfs_work_add(conversation, 0); /* one of the other side may be the same by now */
+	return true;
+}
+
 /* The last writer closed, or is about to. */
 void jpfs_entry_end_locked(struct jpfs_entry *entry)
 {
 	if (entry->home != JPFS_STAGED || !entry->is_dirty || entry->ended_ms != 0)
 		return;
-	if (!drop_if_same(entry))
+	if (!drop_if_same(entry) && !drop_if_same_draft(entry))
 		jpfs_entry_ended_locked(entry);
 }
 
@@ -282,7 +310,7 @@ void jpfs_entry_flush(struct jpfs_entry *entry)
 	/* Whether this was the last descriptor, RELEASE tells (a shell closes the first of two at
 	 * once). But if nothing has changed, that is seen before close(2) returns. */
 	if (entry->home != JPFS_STAGED || !entry->is_dirty || entry->ended_ms != 0 ||
-	    (entry->writers <= 1 && drop_if_same(entry)))
+	    (entry->writers <= 1 && (drop_if_same(entry) || drop_if_same_draft(entry))))
 		return;
 	mark_staged(entry, false);
 }

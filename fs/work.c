@@ -260,9 +260,10 @@ static void *run(void *argument)
 		pthread_mutex_lock(&work->lock);
 		work->working--;
 		conversation->is_working = false;
+		/* Whichever is sooner: what was asked for meanwhile may be far away. */
 		if (conversation->is_due_again)
 			add_locked(work, conversation, conversation->due_ms);
-		else if (wait >= 0)
+		if (wait >= 0)
 			add_locked(work, conversation, jpfs_now_ms() + wait);
 		pthread_mutex_unlock(&work->lock);
 		jpfs_object_unref(&conversation->object);

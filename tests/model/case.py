@@ -62,9 +62,11 @@ class Case:
         self.coming = {}  # (digits, name): (bytes, tree); closed in its mount, and to become durable
         self.left = {}  # (digits, name): versions that killed daemons have left, until they are recovered
         self.last_writer = {}  # digits: tree, or None for the store
+        self.unended = {}  # digits: {trees} in which the durable bytes were written once more
         self.unsettled = set()  # trees whose view of something has to be looked at anew
         self.adopted = {}  # (digits, name): the durable bytes of the last look
         self.step = 0
+        self.replaced_by_jp = None  # (digits, step): a durable directory that jp has deleted and made again
         self.durable = set()  # digits that were ever durable
         self.removed_by_jp = set()  # digits
         self.shared_notes = set()  # (digits, name) of unmanaged files that git may bring to both worktrees
@@ -165,7 +167,10 @@ class Case:
 
     def left_behind(self, digits, name):
         """A base configuration that was part of a draft becomes durable when its stream is none any more."""
-        return [data for side in self.sides.values() if name == BASE
+        events = (digits, EVENTS)
+        return [data for side in self.sides.values()
+                if name == BASE and (events not in side.own or events in self.coming or
+                                     side.own[events] == self.ledger.durable.get(events))
                 for data in side.beside.get((digits, name), set()) | {side.own.get((digits, name), b"")}
                 if is_valid(name, data)]
 
@@ -186,6 +191,9 @@ class Case:
                 if side.own.get((digits, name)) == data:
                     del side.own[digits, name]
                     side.went_back.discard((digits, name))
+                    # The draft has ended: what stood beside it is the durable version again.
+                    if name == EVENTS:
+                        self.release_what_is_beside(side, digits)
             candidates = self.expected.get((digits, name), ANY)
             if candidates is ANY or data not in candidates:
                 self.expected[digits, name] = [data]
@@ -199,8 +207,8 @@ class Case:
             return
         for tree in self.mounted():
             side, other = self.sides[tree], (digits, BASE if name == EVENTS else EVENTS)
-            if (digits in side.places and other in side.own and other not in self.coming and
-                    (digits, name) not in side.own):
+            is_draft = other in side.own and other not in self.coming
+            if digits in side.places and (is_draft or other in side.beside) and (digits, name) not in side.own:
                 side.beside.setdefault((digits, name), set()).add(old)
 
     def check_store(self):
@@ -222,9 +230,21 @@ class Case:
                 raise Failure("%s shows %s more than once: %s" % (tree.name, digits, places))
         return {digits: places[0] for digits, places in found.items()}
 
+    def complete_again(self, tree):
+        """What has all of its files is listed, whatever it lacked before."""
+        side = self.sides[tree]
+        for digits in side.incomplete & set(side.places) - set(side.doubles):
+            if any(key[0] == digits for key in side.hidden) or not all(
+                    os.path.exists(tree.path(side.places[digits], name)) for name in (METADATA, EVENTS)):
+                continue
+            poll(lambda: "" if self.listing(tree).get(digits) == side.places[digits] else "it is not listed",
+                 "%s has all files of %s" % (tree.name, digits))
+            side.incomplete.discard(digits)
+
     def check_view(self, tree):
         side = self.sides[tree]
         self.take_in_seconds(tree)
+        self.complete_again(tree)
         def without(places):
             return {digits: place for digits, place in places.items() if digits not in side.incomplete}
         def names():
@@ -254,12 +274,12 @@ class Case:
             elif shown != side.own[key]:
                 raise Failure("%s shows %s/%s as\n%s\nand not as it was written there:\n%s" % (
                     tree.name, digits, name, text(shown), text(side.own[key])))
-        elif shown != self.ledger.durable.get(key):
+        elif shown == self.ledger.durable.get(key):
+            side.beside.pop(key, None)
+        else:
             def differs():
                 shown, stored = read(tree.path(place, name)), self.look().get(key)
-                if name != METADATA and shown is not None and digits in tree.drafts() and (
-                        shown in side.beside.get(key, ()) or self.went_before(digits, name, shown) or
-                        (stored is not None and is_earlier(name, shown, stored))):
+                if shown is not None and shown in side.beside.get(key, ()) and digits in tree.drafts():
                     return ""  # beside a draft of its stream
                 return "" if shown == stored else "shown:\n%s\ndurable:\n%s" % (text(shown), text(stored))
             poll(differs, "%s shows %s/%s otherwise than it is durable" % (tree.name, digits, name))
@@ -301,9 +321,11 @@ class Case:
                         continue
                     drafts = tree.drafts() if drafts is None else drafts
                     is_draft = digits in drafts and (
-                        kept is None or name == BASE or not is_valid(name, data) or is_earlier(name, data, kept) or
+                        kept is None or not is_valid(name, data) or is_earlier(name, data, kept) or
+                        (name == BASE and read(tree.path(place, EVENTS)) != stored.get((digits, EVENTS))) or
                         self.went_before(digits, name, data) or was_draft.get((digits, name)) == data or
-                        data in side.were_drafts.get((digits, name), ()))
+                        data in side.were_drafts.get((digits, name), ()) or
+                        data in side.beside.get((digits, name), ()))
                     if not is_draft:
                         wrong.append("%s/%s is shown as\n%s\nand is durable as\n%s\n(drafts: %s)" % (
                             digits, name, text(data), text(kept), drafts))
@@ -355,6 +377,8 @@ class Case:
                 key + (text(self.ledger.durable.get(key)), text(data)))
                              for key, (data, _) in self.coming.items() if key[0] == digits)
         poll(behind, "a write does not become durable")
+        for tree in self.unended.pop(digits, ()):  # nor does one that changes nothing race with the next one
+            tree.wait_quiet(is_whole=False)
         if any(key[0] == digits and found is not ANY and len(found) > 1 for key, found in self.expected.items()):
             for tree in self.mounted():  # what goes on from a draft is decided
                 tree.wait_quiet(is_whole=False)
@@ -383,6 +407,7 @@ class Case:
 
     def flush_all(self):
         undecided = {key[0] for key, found in self.expected.items() if found is not ANY and len(found) > 1}
+        undecided.update(self.unended)
         for digits in sorted({key[0] for key in self.coming} | undecided):
             self.flush(digits)
 
@@ -396,13 +421,16 @@ class Case:
         if tree is not None and not tree.is_mounted:
             self.sides[tree].is_untouched = False
 
-    def release_what_is_beside(self, side, digits, name):
-        """When a draft ends, the other file of its stream is the durable one again, or is taken along."""
-        other = (digits, BASE if name == EVENTS else EVENTS)
-        if name != METADATA and other in side.own and digits in self.durable and other not in self.coming:
+    def release_what_is_beside(self, side, digits):
+        """
+        When the draft of the events ends, the base configuration that was shown with it is the durable
+        one again, or is taken along; or it is a draft of its own, because it is an earlier version itself.
+        """
+        other = (digits, BASE)
+        if other in side.own and digits in self.durable and other not in self.coming:
             side.beside.setdefault(other, set()).add(side.own.pop(other))
             self.expected[other] = [self.ledger.durable.get(other)] + [
-                data for data in side.beside[other] if is_valid(other[1], data)]
+                data for data in side.beside[other] if is_valid(BASE, data)]
 
     def write_is_coming(self, tree, digits, name, data):
         """A version was written through a mount and closed."""
@@ -411,10 +439,9 @@ class Case:
         stored = self.ledger.durable.get(key)
         side.hidden.discard(key)
         has_draft_beside = name == BASE and (digits, EVENTS) in side.own
-        was_own = key in side.own
         side.own[key] = data
-        if was_own or name == EVENTS:
-            self.release_what_is_beside(side, digits, name)
+        if name == EVENTS:
+            self.release_what_is_beside(side, digits)
         is_undecided = key in side.made_anew and key in self.coming
         self.coming.pop(key, None)
         if (self.features["git_drafts"] and (key in side.went_back or is_undecided) and stored is not None and is_valid(name, data) and
@@ -442,6 +469,8 @@ class Case:
                 candidates.append(data)
             if self.ledger.durable.get(key) != data or len(candidates) > 1:
                 self.coming[key] = (data, tree)
+            else:
+                self.unended.setdefault(digits, set()).add(tree)
         elif self.is_whole(tree, digits):
             # Its first durable copy: the files that the worktree has.
             for other in MANAGED:
@@ -505,9 +534,10 @@ class Case:
         wrong = []
         found = conversations_in(tree.view)
         for digits, places in found.items():
-            if len(places) > 1 and digits not in side.incomplete:
+            if len(places) > 1 and digits not in side.incomplete and not set(places) <= side.doubles.get(digits, set()):
                 wrong.append("%s is more than once in %s: %s" % (digits, tree.name, places))
-        shown = {digits: places[0] for digits, places in found.items() if digits not in side.incomplete}
+        shown = {digits: side.places[digits] if side.places.get(digits) in places else places[0]
+                 for digits, places in found.items() if digits not in side.incomplete}
         shown = {digits: place for digits, place in shown.items() if digits in side.places or all(
             os.path.exists(tree.path(place, name)) for name in (METADATA, EVENTS))}  # git left something of it
         before = {digits: place for digits, place in side.places.items() if digits not in side.incomplete}
@@ -660,12 +690,25 @@ class Case:
             elif self.features["base_records"] and side.is_untouched:
                 self.expected[key] = [kept]
             elif is_valid(key[1], data):
-                self.expected[key] = [kept] if kept == data else [kept, data]
+                goes_back = data == kept or self.goes_back(key, data, kept, before, files)
+                self.expected[key] = [kept] if goes_back else [kept, data]
         for key, versions in self.left.items():  # whoever comes next recovers what is left
             found = self.expected.get(key)
             if found:
                 found.extend(data for data in versions if data not in found)
         self.left.clear()
+        self.ledger.is_after_kill = False
+
+    @staticmethod
+    def goes_back(key, data, kept, before, files):
+        """
+        An earlier version never becomes durable, with or without a base record. The metadata go with
+        their stream, so they may when that one goes on from the durable one.
+        """
+        stream = (key[0], EVENTS)
+        if key[1] == BASE or not is_earlier(key[1], data, kept):
+            return False
+        return key[1] == EVENTS or files.get(stream) == before.get(stream)
 
     def brought_together(self, tree, before, found, files, is_first):
         side = self.sides[tree]
@@ -710,7 +753,11 @@ class Case:
     def picture(self, tree):
         """What was expected of a worktree's view, for who reads of a failure."""
         side = self.sides[tree]
-        os.system("ls -laR %s/.jp %s | grep -v '^total'; cat %s/.jpfs/status.json" % (tree.root, self.world.silo, tree.view)) if os.environ.get("DEBUG_WORLD") else None
+        if os.environ.get("DEBUG_WORLD"):  # what is beneath the mount is seen through another one of its parent
+            os.system("ls -laR %s/.jp %s | grep -v '^total'; cat %s/.jpfs/status.json" % (
+                tree.root, self.world.silo, tree.view))
+            os.system("mkdir -p %s/beneath && mount --bind %s %s/beneath && ls -laR %s/beneath/.jp; umount %s/beneath" % (
+                (self.world.base, tree.root) + 3 * (self.world.base,)))
         return "places: %s\nown: %s\nhidden: %s\ndrafts: %s\n" % (
             side.places, {key: self.describe(key, data) for key, data in side.own.items()}, side.hidden, tree.drafts())
 

@@ -131,6 +131,8 @@ def wrote(case, tree, digits, place, name, data, sync=False):
     case.write_is_coming(tree, digits, name, data)
     if sync and was_durable and is_valid(name, data) and (digits, name) in case.coming:
         stored = case.look().get((digits, name))
+        if stored != data and case.replaced_by_jp == (digits, case.step - 1):
+            return  # a directory that jp is just replacing, for all that is known: synced in staging, it follows
         if stored != data:
             raise Failure("%s: %s/%s was synced and is durable as\n%s\nbut was written as\n%s" % (
                 tree.name, digits, name, text(stored), text(data)))
@@ -205,14 +207,16 @@ def write_the_same(case, random):
     name = random.choice(MANAGED)
     path = tree.path(place, name)
     data = read(path)
-    if data is None or (digits, name) in case.sides[tree].own:
+    if data is None or digits not in case.durable:
         return
     case.flush(digits)
+    tree.wait_quiet(is_whole=False)  # what is a draft is in its place
     data = read(path)
     before = os.stat(path).st_mtime_ns
     case.world.note("%s: %s/%s written with the same bytes" % (tree.name, digits, name))
     write_bytes(path, data, random.choice(("truncate", "in place", "jp")), False)
-    wrote(case, tree, digits, place, name, data)
+    if read(path) != data:
+        raise Failure("%s: %s/%s reads back as\n%s" % (tree.name, digits, name, text(read(path))))
     # A file that git has put back with the durable bytes has a time of its own until it is written to.
     durable = os.stat(case.store_path(digits, name)).st_mtime_ns if (digits, name) in case.ledger.durable else before
     def moved():
@@ -565,6 +569,8 @@ def jp_edits(case, random):
         put(target + "/" + name, data)
     case.forget_removed_notes(digits)
     changed_in_store(case, digits, files)
+    case.replaced_by_jp = (digits, case.step)
+    case.unended.setdefault(digits, set()).add(tree)  # what the editor wrote may not be stored yet
 
 
 @step(2, in_store)
@@ -831,6 +837,8 @@ def discard_a_draft(case, random):
     for key, data in drafts.items():
         del side.own[key]
         case.ledger.enter(key[0], key[1], data, "a draft in %s that was discarded" % tree.name)
+    case.check_store()
+    case.flush(digits)  # the kernel is told of the durable version a moment later
 
 
 @step(3, drafts_known, feature="commit")

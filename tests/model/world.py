@@ -88,7 +88,7 @@ class Worktree:
         return "/".join(parts)
 
     def git(self, *arguments, check=False, is_noted=False):
-        done = subprocess.run(("git",) + arguments, cwd=self.root, env=self.world.environment,
+        done = subprocess.run(("git",) + arguments, cwd=self.root, env=self.world.git_environment(),
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         if is_noted:
@@ -198,6 +198,7 @@ class World:
         self.pids = {}
         self.alive.add(self)
         self.notes = []
+        self.git_runs = 0
         self.environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": self.base, "LC_ALL": "C.UTF-8",
             "JP_USER_DATA_DIR": self.base + "/data", "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -210,6 +211,12 @@ class World:
             self.environment["GIT_%s_NAME" % who] = "A Tester"
             self.environment["GIT_%s_EMAIL" % who] = "tester@example.org"
         self.worktrees = [Worktree(self, "project"), Worktree(self, "wt")]
+
+    def git_environment(self):
+        """Commits have the same names each time: what is chosen among them is chosen again."""
+        self.git_runs += 1
+        date = "%d +0000" % (1772700000 + self.git_runs)
+        return dict(self.environment, GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
 
     def note(self, text):
         """What a step did, for the history of a failure."""

@@ -392,9 +392,42 @@ static void an_archived_conversation_may_be_a_draft_too(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+/* The events are none themselves, and neither what the store has: others went on meanwhile. */
+static void what_stands_beside_a_draft_is_shown_after_mounting_again(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	STEP(&t.f, "git worktree add -q -b side \"$W\"");
+	fixture_mount_at(&t.f, t.other, "");
+	STEP(&t.f,
+	     ". ../lib.sh; b=$V/$X/base_config.json; cp \"$b\" ../base; echo '{\"new\": 1}' > "
+	     "\"$b\"\n"
+	     "until_ok has new \"$D/$X/base_config.json\"; until_ok quiet; git commit -qam three\n"
+	     "git checkout -q HEAD~ -- \"$b\"; until_ok drafts 1; until_ok quiet\n"
+	     "cp \"$e\" ../theirs; append theirs ../theirs; append mine; until_ok has mine "
+	     "\"$DE\"; until_ok quiet; drafts 1; cp \"$e\" "
+	     "../events\n"
+	     "until_ok has mine \"$WE\"; cat ../theirs > \"$WE\"; until_ok has theirs \"$DE\"\n"
+	     "until_ok quiet; cmp \"$e\" ../events; cmp \"$b\" ../base; drafts 1");
+	for (int i = 0; i < 2; i++) {
+		fixture_umount(&t.f);
+		fixture_mount(&t.f);
+		STEP(&t.f, ". ../lib.sh; until_ok quiet; cmp \"$e\" ../events; drafts 1\n"
+			   "cmp \"$V/$X/base_config.json\" ../base; has theirs \"$DE\"");
+	}
+	STEP(&t.f, ". ../lib.sh; \"$J\" discard \"$X\"; until_ok has theirs \"$e\"; drafts 0\n"
+		   "until_ok quiet; until_ok quiet \"$W\"");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		TEST(what_stands_beside_a_draft_is_shown_after_mounting_again),
 		TEST(what_only_a_draft_had_is_kept_whatever_takes_its_directory),
 		TEST(a_draft_that_is_removed_as_soon_as_it_is_written_is_kept),
 		TEST(a_worktree_that_goes_leaves_what_only_its_drafts_had),

@@ -455,6 +455,56 @@ static void an_editor_that_keeps_a_backup_leaves_a_draft_one(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+static void a_draft_that_is_written_with_the_same_bytes_keeps_its_time(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; until_ok quiet\n"
+		   "cp \"$e\" ../same; t=$(stat -c %Y.%y \"$e\"); sleep 0.05\n"
+		   "unmoved() { [ \"$(stat -c %Y.%y \"$e\")\" = \"$t\" ]; }\n"
+		   "cat ../same > \"$e\"; until_ok quiet; unmoved || fail truncated; drafts 1\n"
+		   "dd if=../same of=\"$e\" conv=notrunc status=none; until_ok quiet\n"
+		   "unmoved || fail 'in place'; drafts 1\n"
+		   "cp ../same \"$e.tmp\"; mv \"$e.tmp\" \"$e\"; until_ok quiet\n"
+		   "unmoved || fail 'as jp writes'; drafts 1; same ../same \"$e\"\n"
+		   "stat -c %y \"$e\" > ../time; has 'the third' \"$DE\"");
+	fixture_umount(&t.f);
+	STEP(&t.f, ". ../lib.sh; same ../same \"$e\"; [ \"$(stat -c %y \"$e\")\" = "
+		   "\"$(cat ../time)\" ]");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; git switch -q main; until_ok drafts 0; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+/* Where the bytes of a draft lie is nobody's business: the file stays the one that it was. */
+static void who_has_a_draft_open_writes_to_it_when_it_has_moved(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin_both(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; until_ok quiet\n"
+		   "cp \"$e\" ../mine; append mine ../mine; exec 9<>\"$e\"; \"$J\" commit \"$X\"\n"
+		   "drafts 0; cat ../mine >&9; exec 9>&-; same ../mine \"$e\"\n"
+		   "until_ok same ../mine \"$DE\"; same ../mine \"$e\"; until_ok quiet");
+	/* Beside a draft: half of a base configuration, while others add turns. */
+	STEP(&t.f,
+	     ". ../lib.sh; until_ok has mine \"$WE\"; b=$V/$X/base_config.json; cp \"$b\" ../base\n"
+	     "echo '{' > \"$b\"; until_ok drafts 1; until_ok quiet; append again ../mine\n"
+	     "exec 9<>\"$e\"; append theirs \"$WE\"; until_ok has theirs \"$DE\"; until_ok quiet\n"
+	     "has theirs \"$e\" && fail shown; cat ../mine >&9; exec 9>&-; same ../mine \"$e\"\n"
+	     "until_ok same ../mine \"$DE\"; same ../mine \"$e\"\n"
+	     "grep -rq theirs \"$S/jpfs/history\"; cat ../base > \"$b\"; until_ok drafts 0\n"
+	     "until_ok quiet; until_ok quiet \"$W\"");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+	fixture_check_at(&t.f, t.other, __FILE__, __LINE__);
+}
+
 /* Somebody is always in the middle of writing something. */
 static void what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way(void)
 {
@@ -533,6 +583,8 @@ int main(void)
 		TEST(what_others_change_is_not_shown_beside_a_draft),
 		TEST(a_draft_is_committed_with_what_is_shown_beside_it),
 		TEST(an_editor_that_keeps_a_backup_leaves_a_draft_one),
+		TEST(a_draft_that_is_written_with_the_same_bytes_keeps_its_time),
+		TEST(who_has_a_draft_open_writes_to_it_when_it_has_moved),
 		TEST(what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way),
 		TEST(mounting_again_reads_no_bytes_and_changes_nothing),
 		CU_TEST_INFO_NULL,
