@@ -82,8 +82,13 @@ static int is_required(struct jpfs_conversation *conversation, enum jp_managed w
 	struct stat st;
 	int r;
 
-	if (which != JP_BASE_CONFIG || (conversation->durable_files & (1U << which)) != 0)
+	if (which != JP_BASE_CONFIG)
 		return 1;
+	if ((conversation->durable_files & (1U << which)) != 0) {
+		/* It is in the events by now; or jp is deleting both, and then it is not. */
+		r = jpfs_layout_is_older_locked(conversation);
+		return r < 0 ? r : r == 0;
+	}
 	if (conversation->was_durable)
 		return 0;
 	/* Its first durable copy, made by jp out of the workspace's files, one after the other. */
@@ -165,6 +170,7 @@ static int accept_durable(struct jpfs_conversation *conversation, enum jp_manage
 			  struct candidate *ret)
 {
 	__attribute__((cleanup(drop_pins))) struct candidate candidates[JP_MANAGED_COUNT] = {0};
+	bool shows_workspace = !conversation->was_durable || conversation->vanished_ms != 0;
 
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		int r;
@@ -186,9 +192,12 @@ static int accept_durable(struct jpfs_conversation *conversation, enum jp_manage
 			jpfs_know_version_locked(conversation, which, &new->st);
 			continue;
 		}
-		jpfs_repeat_note_durable_locked(conversation, i, new->is_there ? &new->st : NULL);
+		jpfs_repeat_note_durable_locked(conversation, i, new->is_there ? &new->st : NULL,
+						shows_workspace);
 		if (!new->is_there) {
 			conversation->known[i] = conversation->same[i] = (struct jpfs_version){0};
+			conversation->durable_files &= ~(1U << i);
+			jpfs_work_add(conversation, 0); /* the workspace follows */
 			continue;
 		}
 		jpfs_entry_replaced_locked(conversation, jp_managed_name(which), &new->st);

@@ -117,8 +117,11 @@ static void repeat(const struct companion *companion, const struct message *mess
 	if (parent < 0)
 		return;
 	if (message->change == JPFS_WENT) {
-		if (unlinkat(parent, name, 0) < 0)
-			(void)mkdirat(parent, name, 0700);
+		if (unlinkat(parent, name, 0) == 0)
+			return;
+		/* The kernel holds that there is none: it asks again, and finds what it may unlink. */
+		(void)mkdirat(parent, name, 0700);
+		(void)unlinkat(parent, name, 0);
 		return;
 	}
 	if (message->change == JPFS_CAME)

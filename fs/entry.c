@@ -93,6 +93,24 @@ void jpfs_entry_orphan_locked(struct jpfs_entry *entry)
 	entry->shown_ino = synthetic_ino(entry);
 }
 
+int jpfs_entry_gone_locked(struct jpfs_conversation *conversation, const char *path,
+			   struct jpfs_entry **ret)
+{
+	int r;
+
+	for (struct jpfs_entry *entry = conversation->entries; entry != NULL; entry = entry->next) {
+		if (!entry->is_linked && entry->is_replaced && S_ISREG(entry->type) &&
+		    strcmp(entry->path, path) == 0 && jpfs_object_try_ref(&entry->object)) {
+			*ret = entry;
+			return 0;
+		}
+	}
+	r = jpfs_entry_new_locked(conversation, path, S_IFREG, JPFS_DURABLE, ret);
+	if (r == 0)
+		(*ret)->is_linked = false;
+	return r;
+}
+
 bool jpfs_entry_is_its_projection(const struct jpfs_entry *entry, const struct stat *st)
 {
 	return st->st_size == entry->version.size &&

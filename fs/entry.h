@@ -99,6 +99,9 @@ struct jpfs_told_times *jpfs_entry_tell_times_anew_locked(struct jpfs_entry *ent
 void jpfs_entry_forget_times_locked(struct jpfs_entry *entry);
 /* `path` leads to it no longer. What is open stays open. */
 void jpfs_entry_orphan_locked(struct jpfs_entry *entry);
+/* What a path led to and leads to no longer, if that is still known; else something that stands for it. */
+must_check int jpfs_entry_gone_locked(struct jpfs_conversation *conversation, const char *path,
+				      struct jpfs_entry **ret);
 must_check int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size);
 struct jpfs_content *jpfs_content_new(int fd); /* takes the descriptor; NULL: no memory, closed */
 struct jpfs_content *jpfs_content_ref(struct jpfs_content *content);

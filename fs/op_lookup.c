@@ -116,6 +116,39 @@ static bool is_to_be_made(struct jpfs_object *parent, const char *name)
 	       jpfs_repeat_is_sent_locked(place.conversation, place.path, JPFS_CAME);
 }
 
+/*
+ * Whether a file went that the companion is about to unlink: the kernel may know by itself that it is
+ * not there, because somebody else has asked for it, and then nobody would be told. So it has to find
+ * something, and finds what the name led to, if anybody still has that.
+ */
+static bool find_gone(struct jpfs_object *parent, const char *name, struct jpfs_object **ret)
+{
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	struct jpfs_inner_place place;
+	struct jpfs_entry *entry;
+
+	if (jpfs_inner_place(parent, name, &place) < 0)
+		return false;
+	held = jp_lock(&place.conversation->lock);
+	if (!jpfs_repeat_is_sent_locked(place.conversation, place.path, JPFS_WENT))
+		return false;
+	if (jpfs_entry_gone_locked(place.conversation, place.path, &entry) < 0)
+		return false; /* no memory: nobody is told */
+	*ret = &entry->object;
+	return true;
+}
+
+static int make_gone_entry(struct jpfs_connection *connection, struct jpfs_object *object,
+			   struct fuse_entry_param *ret)
+{
+	*ret = (struct fuse_entry_param){.ino = object->serial};
+	/* Of what nobody has open there may be no bytes any more, and nobody to miss them. */
+	if (jpfs_object_stat(connection->view, object, &ret->attr) < 0)
+		ret->attr = (struct stat){.st_ino = object->serial, .st_mode = S_IFREG | 0600};
+	ret->attr.st_nlink = 1;
+	return jpfs_node_remember(&connection->nodes, object);
+}
+
 void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct jpfs_connection *connection = jpfs_connection_of(req);
@@ -132,6 +165,10 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		r = jpfs_is_companion(req) && is_to_be_made(directory, name)
 			    ? -ENOENT
 			    : jpfs_lookup(connection->view, directory, name, &object, &keep);
+		if (r == -ENOENT && jpfs_is_companion(req) && find_gone(directory, name, &object)) {
+			r = make_gone_entry(connection, object, &entry);
+			break;
+		}
 		if (r == -ENOENT && keep > 0) {
 			entry = (struct fuse_entry_param){.entry_timeout = keep};
 			(void)fuse_reply_entry(req,

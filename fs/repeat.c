@@ -57,7 +57,7 @@ static bool is_shown_already(struct jpfs_conversation *conversation, enum jp_man
 }
 
 void jpfs_repeat_note_durable_locked(struct jpfs_conversation *conversation, int which,
-				     const struct stat *durable)
+				     const struct stat *durable, bool shows_workspace)
 {
 	const char *name = jp_managed_name((enum jp_managed)which);
 	const struct jpfs_entry *entry = jpfs_entry_live_locked(conversation, name);
@@ -76,7 +76,8 @@ void jpfs_repeat_note_durable_locked(struct jpfs_conversation *conversation, int
 	}
 	if (is_shown_already(conversation, (enum jp_managed)which, durable))
 		return;
-	was_there = was_there || jpfs_stat_workspace_locked(conversation, name, &st) == 0;
+	was_there = was_there ||
+		    (shows_workspace && jpfs_stat_workspace_locked(conversation, name, &st) == 0);
 	jpfs_repeat_note_locked(conversation, name, was_there ? JPFS_CHANGED : JPFS_CAME);
 }
 

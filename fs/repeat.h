@@ -14,12 +14,12 @@
  *               besides that it is gone (DELETE_SELF), as after a rename over it. Of a file that we
  *               may not write, at least a change of its attributes is heard.
  *     came      made with mknod(2), then as above
- *     went      unlinked, if the kernel knew it
+ *     went      unlinked
  *
  * A change is noted where it is found out, under the conversation's lock, and sent to the companion
  * with the next look (told.c), in place of the prod for that name. What is on its way there is
  * remembered: only for a name that came is the companion told that there is none yet, and only for
- * one that went does an unlink of it succeed.
+ * one that went is it told that there still is one, and does an unlink of it succeed.
  *
  * The kernel does not say who watches. But whoever does holds the directory, so a conversation that
  * the kernel does not know has nobody who watches, and nothing is repeated.
@@ -48,9 +48,10 @@ struct jpfs_repeat {
 /* A file that is shown changed, came or went without the kernel's doing. */
 void jpfs_repeat_note_locked(struct jpfs_conversation *conversation, const char *path,
 			     enum jpfs_change change);
-/* The durable version of a managed file is about to be accepted that was not met before. */
+/* The durable version of a managed file is about to be accepted that was not met before; NULL: that
+ * there is none. `shows_workspace`: what the store lacked until now was shown from the workspace. */
 void jpfs_repeat_note_durable_locked(struct jpfs_conversation *conversation, int which,
-				     const struct stat *durable);
+				     const struct stat *durable, bool shows_workspace);
 
 /* The next one that was not sent, counted as sent: its path from the mount's root, and what to tell
  * of the file. False: there is none. */

@@ -1,6 +1,7 @@
 /* Doing one thing to some conversations. See act.h. */
 #include "fs/cli/act.h"
 
+#include "core/managed.h"
 #include "core/user_data.h"
 #include "fs/attach.h"
 #include "fs/cli/command.h"
@@ -139,6 +140,16 @@ int jpfs_site_sync(const struct jpfs_site *site)
 		     strerrordesc_np(-r));
 	jp_error_remedy(&error, "`jpfs status` has the reason");
 	return jpfs_fail(r, &error);
+}
+
+void jpfs_site_look_anew(int directory_fd)
+{
+	/* A name that something is to be renamed to is always asked for; onto itself nothing ever is. */
+	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+		const char *name = jp_managed_name((enum jp_managed)i);
+
+		(void)renameat2(directory_fd, name, directory_fd, name, RENAME_NOREPLACE);
+	}
 }
 
 /* ---- one action ---- */

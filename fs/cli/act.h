@@ -56,5 +56,12 @@ must_check int jpfs_site_with_engine(struct jpfs_site *site, uint64_t id,
 				     int (*work)(struct jpfs_view *view, void *context),
 				     void *context, struct jp_error *error);
 
+/*
+ * Have the kernel ask anew for jp's files in a conversation's directory on the mount. It is told in some
+ * milliseconds what a daemon shows from now on, and keeps until then what it had read; whoever
+ * waits for a command that has changed this reads the new one.
+ */
+void jpfs_site_look_anew(int directory_fd);
+
 /* Wait until a daemon has everything on disk. 0 or an exit code. */
 must_check int jpfs_site_sync(const struct jpfs_site *site);

@@ -54,8 +54,10 @@ static int end_mounted(int root_fd, const struct jpfs_picked *picked, const char
 	if (fd < 0)
 		return fd;
 	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	return setxattr(proc, JPFS_XATTR_DRAFT, how, strlen(how), 0) < 0 ? explain(-errno, error)
-									 : 0;
+	if (setxattr(proc, JPFS_XATTR_DRAFT, how, strlen(how), 0) < 0)
+		return explain(-errno, error);
+	jpfs_site_look_anew(fd);
+	return 0;
 }
 
 /* Whether a managed file is the same on both sides, as far as stat tells. */

@@ -89,6 +89,7 @@ static int restore_mounted(const struct restoration *todo, struct jp_error *erro
 	if (r < 0)
 		return r;
 	/* The daemon meets it when it is looked at; hidden here, it stays so. */
+	jpfs_site_look_anew(directory);
 	if (fstatat(directory, todo->file, &st, 0) < 0 && errno != ENOENT)
 		return -errno;
 	return jpfs_site_sync(todo->site) != 0 ? -EIO : 0;

@@ -441,6 +441,35 @@ static void versions_are_compared_in_words(void)
 
 /* ---- as files ---- */
 
+/* The kernel keeps what it has read until it is told; whoever waits for the command need not wait for that. */
+static void what_discard_or_restore_has_brought_back_is_read_at_once(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f,
+	     "until_ok test -d \"$D/" THIRD "\"; m=$V/$X/metadata.json\n"
+	     "has_draft() { \"$J\" status | grep -qi draft; }\n"
+	     "for k in 1 2 3 4 5 6 7 8; do\n"
+	     "  sed -i \"s/First[0-9]*/First$k/\" \"$m\"; until_ok grep -q First$k "
+	     "\"$D/$X/metadata.json\"\n"
+	     "  echo '{' > \"$m\"; until_ok has_draft; cat \"$m\" > ../half; \"$J\" discard $X\n"
+	     "  grep -q First$k \"$m\" || fail \"discarded and still there: $k\"\n"
+	     "  echo '{' > \"$m\"; until_ok has_draft; cat \"$m\" > ../half\n"
+	     "  \"$J\" restore $X@$(\"$J\" history --json $X | python3 -c 'import json, sys\n"
+	     "for one in json.load(sys.stdin)[\"versions\"]:\n"
+	     "    if one[\"file\"] == \"metadata.json\" and one[\"size\"] > 10:\n"
+	     "        print(one[\"version\"])\n"
+	     "        break')\n"
+	     "  if grep -q First$k \"$m\" || ! grep -q First \"$m\"; then fail \"not restored: "
+	     "$k\"; fi\n"
+	     "done");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 static void versions_are_files_that_can_be_read(void)
 {
 	cleanup_world struct world w;
@@ -546,6 +575,7 @@ int main(void)
 		TEST(a_terminal_is_asked),
 		TEST(rm_in_local_is_undone_by_restore),
 		TEST(versions_are_compared_in_words),
+		TEST(what_discard_or_restore_has_brought_back_is_read_at_once),
 		TEST(versions_are_files_that_can_be_read),
 		TEST(old_things_are_pruned_while_daemons_run),
 		CU_TEST_INFO_NULL,

@@ -149,6 +149,31 @@ static void what_was_made_a_moment_ago_is_kept_when_it_goes(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* The directory gets its mode and times last, when its files were closed. */
+static void what_was_copied_here_and_removed_at_once_is_local(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "cp -a \"$V/$X\" ../copy; echo note > ../copy/NOTE.md; mkdir ../copy/sub\n"
+		 "echo deep > ../copy/sub/file; L=$V/.jpfs/local; ls \"$L\" > ../listed\n"
+		 "for k in $(seq 17457886400 17457886439); do\n"
+		 "  cp -a ../copy \"$V/$k-copied\"; [ $((k % 4)) = 0 ] || sleep 0.00$((k % 8))\n"
+		 "  rm -r \"$V/$k-copied\"\n"
+		 "  [ -e \"$L/$k-copied/events.json\" ] || fail \"$k is not local\"; done\n"
+		 "for k in $(seq 17457886400 17457886439); do\n"
+		 "  ls \"$L\" | grep -qx $k-copied || fail \"$k is not listed\"\n"
+		 "  until_ok diff -r ../copy \"$D/$k-copied\"; until_ok diff -r ../copy "
+		 "\"$L/$k-copied\"\n"
+		 "  [ ! -e \"$V/$k-copied\" ]; done; [ -z \"$(ls \"$S/jpfs/history\")\" ]");
+	fixture_umount(&f);
+	STEP(&f,
+	     "for k in $(seq 17457886400 17457886439); do diff -r ../copy \"$D/$k-copied\"; done");
+	CHECK_INVARIANTS(&f);
+}
+
 static void rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing(void)
 {
 	cleanup_fixture struct fixture f;
@@ -319,6 +344,7 @@ int main(void)
 		TEST(removing_a_worktree_keeps_its_conversations),
 		TEST(a_conversation_that_only_a_worktree_has_is_kept_when_it_goes),
 		TEST(what_was_made_a_moment_ago_is_kept_when_it_goes),
+		TEST(what_was_copied_here_and_removed_at_once_is_local),
 		TEST(rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing),
 		TEST(rm_of_a_workspace_with_an_empty_view_works),
 		TEST(an_emptied_view_is_mounted_again_when_its_directory_stays),

@@ -10,9 +10,8 @@
 static const char LIBRARY[] =
 	"cat > ../transcripts.sh <<'END'\n"
 	"T=$V/.jpfs/transcripts\n"
-	/* The kernel hears of another version a moment later. */
 	"is_shown() { \"$J\" show $2 > ../shown; cmp ../shown \"$T/$1\"; }\n"
-	"same() { until_ok is_shown $1 $2; size=$(stat -c %s \"$T/$1\")\n"
+	"same() { is_shown $1 $2; size=$(stat -c %s \"$T/$1\")\n"
 	"  [ $size = $(wc -c < ../shown) ] || fail \"$1 has $size bytes\"; }\n"
 	"listed() { [ \"$(ls $2 \"$T/$3\" | paste -sd ' ')\" = \"$1\" ] ||\n"
 	"  fail \"$(ls $2 \"$T/$3\")\"; }\n"
@@ -97,7 +96,8 @@ static void a_transcript_follows_its_conversation(void)
 	     /* In the store, as jp does it. */
 	     "sed 's/short?/by jp?/' \"$D/$X/events.json\" > \"$D/$X/events.json.tmp\"\n"
 	     "mv \"$D/$X/events.json.tmp\" \"$D/$X/events.json\"\n"
-	     "until_ok grep -q 'by jp' \"$T/$X.md\"; same $X.md 17457886043\n"
+	     /* `show` reads the files, whose names the kernel keeps until it is told. */
+	     "until_ok grep -q 'by jp' \"$V/$X/events.json\"; same $X.md 17457886043\n"
 	     /* A draft; half an edit is shown as what it is. */
 	     "echo '[{' > \"$V/$X/events.json\"; grep -q 'is not JSON after' \"$T/$X.md\"\n"
 	     "same $X.md 17457886043; \"$J\" discard 17457886043\n"
@@ -111,6 +111,75 @@ static void a_transcript_follows_its_conversation(void)
 	     "rm -r \"$V/17457886044-second-title\"; same 17457886044-second-title.md 17457886044\n"
 	     "\"$J\" rm --force 17457886044; refused test -e \"$T/17457886044-second-title.md\"\n"
 	     "listed '17457886045-third-title.md' '' ''");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+/* Whoever has written through the mount reads it in the transcript, in whatever way it was written, and
+ * stat says how long it is. */
+static void a_transcript_has_what_was_written_when_it_is_closed(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/17457886045-third-title\"\n"
+		 "cat > ../ways.py <<'END'\n"
+		 "import os, sys, threading\n"
+		 "view, first = sys.argv[1:]\n"
+		 "place = view + '/' + first + '/'\n"
+		 "transcript = view + '/.jpfs/transcripts/' + first + '.md'\n"
+		 "def put(path, text, mode='w'):\n"
+		 "    with open(path, mode) as file:\n"
+		 "        file.write(text)\n"
+		 "def over(name, text):\n"
+		 "    put(place + name, text)\n"
+		 "def in_pieces(name, text):\n"
+		 "    with open(place + name, 'rb+', buffering=0) as file:\n"
+		 "        for k in range(0, len(text), 100):\n"
+		 "            file.write(text[k:k + 100].encode())\n"
+		 "        file.truncate()\n"
+		 "def beside(name, text):\n"
+		 "    put(place + name + '.tmp', text)\n"
+		 "    os.rename(place + name + '.tmp', place + name)\n"
+		 "def with_backup(name, text):\n"
+		 "    os.rename(place + name, place + name + '~')\n"
+		 "    put(place + name, text)\n"
+		 "    os.unlink(place + name + '~')\n"
+		 "def synced(name, text):\n"
+		 "    with open(place + name, 'w') as file:\n"
+		 "        file.write(text)\n"
+		 "        file.flush()\n"
+		 "        os.fsync(file.fileno())\n"
+		 "def check(wanted):\n"
+		 "    size = os.stat(transcript).st_size\n"
+		 "    with open(transcript, 'rb') as file:\n"
+		 "        size_open = os.fstat(file.fileno()).st_size\n"
+		 "        text = file.read()\n"
+		 "    assert wanted.encode() in text, (wanted, text)\n"
+		 "    assert size == size_open == len(text), (wanted, size, size_open, len(text))\n"
+		 "def read_on():\n"
+		 "    while True:\n"
+		 "        try:\n"
+		 "            open(transcript).read()\n"
+		 "        except FileNotFoundError:\n"
+		 "            pass\n"
+		 "threading.Thread(target=read_on, daemon=True).start()\n"
+		 "events = open(place + 'events.json').read()\n"
+		 "title = open(place + 'metadata.json').read()\n"
+		 "number = 1000\n"
+		 "for k in range(40):\n"
+		 "    for way in over, in_pieces, beside, with_backup, synced:\n"
+		 "        number += 1\n"
+		 "        wanted = 'Number %d' % number\n"
+		 "        if number % 3 == 0:\n"
+		 "            way('metadata.json', title.replace('First Title', wanted))\n"
+		 "        else:\n"
+		 "            way('events.json', events.replace('First Title?', wanted))\n"
+		 "        check(wanted)\n"
+		 "END\n"
+		 "python3 ../ways.py \"$V\" \"$X\"");
 	fixture_umount(&f);
 	CHECK_INVARIANTS(&f);
 }
@@ -214,6 +283,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		TEST(each_conversation_can_be_read_and_nothing_else),
 		TEST(a_transcript_follows_its_conversation),
+		TEST(a_transcript_has_what_was_written_when_it_is_closed),
 		TEST(three_thousand_are_searched_the_second_time_without_being_made),
 		TEST(the_listing_follows_what_comes_and_goes),
 		TEST(what_finds_no_room_is_made_each_time),

@@ -296,6 +296,91 @@ static void what_one_worktree_writes_is_heard_once_in_the_other_and_not_repeated
 	CHECK_INVARIANTS(&f);
 }
 
+/*
+ * The store goes back to the older layout, which has no base_config.json, and on again. With
+ * `somebody_looks` others ask for the name through the mount all the while, so that the kernel has mostly
+ * found out by itself before it could be told.
+ */
+static void change_layouts(struct fixture *f, struct watcher *w, bool somebody_looks)
+{
+	step(f, __LINE__,
+	     "cat > ../layout.py <<'E'\n"
+	     "import json, os, sys\n"
+	     "how, place = sys.argv[1:]\n"
+	     "events = json.load(open(place + '/events.json'))\n"
+	     "def put(name, value):\n"
+	     "    with open(place + '/' + name + '.tmp', 'w') as file:\n"
+	     "        file.write(json.dumps(value, indent=2) + '\\n')\n"
+	     "    os.rename(place + '/' + name + '.tmp', place + '/' + name)\n"
+	     "if how == 'pack':\n"
+	     "    base = json.load(open(place + '/base_config.json'))\n"
+	     "    events.insert(0, {'type': 'config_delta', 'timestamp': '2025-04-23 00:00:00.0',\n"
+	     "                      'delta': base})\n"
+	     "    os.unlink(place + '/base_config.json')\n"
+	     "else:\n"
+	     "    put('base_config.json', events.pop(0)['delta'])\n"
+	     "events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
+	     "               'content': how})\n"
+	     "put('events.json', events)\n"
+	     "E\n");
+	if (somebody_looks)
+		step(f, __LINE__,
+		     "(until [ -e ../enough ]; do test -e \"$V/$X/base_config.json\" || :; done) "
+		     "> /dev/null 2>&1 &");
+	for (int i = 0; i < 2; i++) {
+		step(f, __LINE__, "python3 ../layout.py pack \"$WV/$X\"");
+		wait_for(w, __LINE__, "DELETE base_config.json\n");
+		wait_for(w, __LINE__, "CLOSE_WRITE events.json\n");
+		CU_ASSERT_EQUAL(count(w, "CREATE"), 0);
+		step(f, __LINE__,
+		     "[ ! -e \"$V/$X/base_config.json\" ]; grep -q pack "
+		     "\"$V/$X/events.json\"");
+		while (listen_for(w, QUIET_MS))
+			continue;
+		w->heard[w->used = 0] = '\0';
+		step(f, __LINE__, "python3 ../layout.py unpack \"$WV/$X\"");
+		wait_for(w, __LINE__, "CREATE base_config.json\n");
+		wait_for(w, __LINE__, "CLOSE_WRITE base_config.json\n");
+		wait_for(w, __LINE__, "CLOSE_WRITE events.json\n");
+		CU_ASSERT_EQUAL(count(w, "DELETE"), 0);
+		step(f, __LINE__, "cmp \"$V/$X/base_config.json\" \"$D/$X/base_config.json\"");
+		while (listen_for(w, QUIET_MS))
+			continue;
+		w->heard[w->used = 0] = '\0';
+	}
+	step(f, __LINE__, ": > ../enough");
+}
+
+static void change_layouts_in_another_worktree(bool somebody_looks)
+{
+	cleanup_watcher struct watcher w = {.fd = -1};
+	cleanup_fixture struct fixture f;
+	char other[300];
+
+	if (!fixture_begin(&f))
+		return;
+	mount_with_all_stored(&f);
+	step(&f, __LINE__, "git worktree add -q \"$W\"");
+	(void)snprintf(other, sizeof(other), "%.280s/wt", f.base);
+	fixture_mount_at(&f, other, "");
+	step(&f, __LINE__, "cat \"$V/$X\"/* \"$WV/$X\"/* > ../all");
+	watch(&w, f.view, FIRST);
+	change_layouts(&f, &w, somebody_looks);
+	fixture_umount_at(&f, other);
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
+static void a_file_that_comes_or_goes_outside_is_heard_to(void)
+{
+	change_layouts_in_another_worktree(false);
+}
+
+static void a_file_that_comes_or_goes_is_heard_though_others_have_looked_for_it(void)
+{
+	change_layouts_in_another_worktree(true);
+}
+
 static void what_is_written_here_is_heard_as_it_was_done_and_not_again(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
@@ -595,6 +680,8 @@ int main(void)
 		TEST(a_change_is_heard_when_it_can_be_read),
 		TEST(who_watches_a_file_hears_that_it_was_replaced),
 		TEST(what_one_worktree_writes_is_heard_once_in_the_other_and_not_repeated_at_home),
+		TEST(a_file_that_comes_or_goes_outside_is_heard_to),
+		TEST(a_file_that_comes_or_goes_is_heard_though_others_have_looked_for_it),
 		TEST(what_is_written_here_is_heard_as_it_was_done_and_not_again),
 		TEST(what_does_not_change_this_view_is_not_heard),
 		TEST(a_storm_of_changes_ends_with_the_last_one),

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""What a prompt costs, and whom it leaves alone: `prompts.py bash|zsh|fish`.
+"""What a prompt costs, whom it leaves alone, and every way in: `prompts.py bash|zsh|fish`.
 
 Where there is nothing to do the hook starts no process: a shell that has waited for a child has the
 child's page faults on its account, and after a thousand prompts there are none more. How long a
-prompt took is printed. And what belongs to somebody else is not mounted, not even looked into.
+prompt took is printed. A workspace is mounted however a prompt came to be in it. And what belongs to somebody else is not mounted, not even looked into.
 """
 import os
 import subprocess
 import sys
 
-from terminal import PROGRAM, Terminal, mounts, run
+from terminal import PROGRAM, Terminal, mounts, run, until
 
 PROMPTS = 1000
 SCRIPTS = {
@@ -17,12 +17,14 @@ SCRIPTS = {
 account() { read -r line < /proc/$$/stat; echo "$line"; read -r line < /proc/$$/schedstat; echo "$line"; }
 prompts() { for ((i = 0; i < %d; i++)); do _jpfs_hook; done; }
 for place; do cd "$place"; _jpfs_hook; account; prompts; account; done
+account; for ((i = 0; i < 100; i++)); do pushd -- "$1" > /dev/null; _jpfs_hook; popd > /dev/null; _jpfs_hook; done; account
 account; /bin/true; account; account
 ''',
     'zsh': '''eval "$(jpfs shell-init zsh)"
 account() { read -r line < /proc/$$/stat; echo "$line"; read -r line < /proc/$$/schedstat; echo "$line"; }
 prompts() { repeat %d _jpfs_hook; }
 for place; do cd "$place"; _jpfs_hook; account; prompts; account; done
+account; repeat 100 { pushd -q "$1"; _jpfs_hook; popd -q; _jpfs_hook; }; account
 account; /bin/true; account; account
 ''',
     'fish': '''jpfs shell-init fish | source
@@ -37,6 +39,14 @@ function prompts
     end
 end
 for place in $argv; cd $place; _jpfs_hook; account; prompts; account; end
+function moves
+    set -l i 0
+    while test $i -lt 100
+        pushd $argv[1]; _jpfs_hook; popd; _jpfs_hook
+        set i (math $i + 1)
+    end
+end
+account; moves $argv[1]; account
 account; /bin/true; account; account
 ''',
 }
@@ -60,13 +70,53 @@ def prompts_are_cheap(world):
     text = subprocess.run([world.shell, *options, str(script), *map(str, places)], env=world.environment,
                           check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout
     found = accounts(text)
-    assert len(found) == 2 * len(places) + 3, text
-    for place, before, after in zip(places, found[:-3:2], found[1:-3:2]):
+    assert len(found) == 2 * len(places) + 5, text
+    for place, before, after in zip(places, found[:-5:2], found[1:-5:2]):
         assert before[0] == after[0], f'in {place} a process was started'
         print(f'{world.shell}: {(after[1] - before[1]) / PROMPTS / 1e6:.4f} ms a prompt in '
               f'{os.path.relpath(place, world.base) if place != "/" else "/"}')
+    assert found[-5][0] == found[-4][0], 'a process was started where something is mounted already'
     assert found[-3][0] < found[-1][0], 'a process that is started is not noticed here'
     world.run(PROGRAM, 'umount', world.project)
+
+
+def every_way_in_mounts(world):
+    world.run(PROGRAM, 'mount', world.project)
+    deep = world.project / 'src' / 'deep'
+    deep.mkdir(parents=True)
+    (world.base / 'link').symlink_to(deep)
+    terminal = Terminal(world, '/')
+
+    def leave():
+        assert mounts(world.base)
+        terminal.type('cd /')
+        until('it is unmounted', lambda: terminal.type(f'jpfs umount {world.project}')[0] == 0)
+        assert not mounts(world.base)
+
+    leave()
+    for before, way_in in (('', f'cd {world.project}'), ('', f'pushd {deep}'), (f'pushd {deep}', 'popd'),
+                           (f'cd {deep}', 'cd -'), ('', f'cd {world.base}/link'), ('', f'cd {world.project}/.jp'),
+                           ('', f'test -d {deep}; and cd {deep}' if world.shell == 'fish' else f'[ -d {deep} ] && cd {deep}')):
+        if before:
+            terminal.type(before)
+            world.wait_mounted(world.project)
+            if way_in == 'popd':
+                terminal.type('pushd /')
+            leave()
+        terminal.type(way_in)
+        world.wait_mounted(world.project)
+        leave()
+    # A new terminal, and a shell that another program (an editor) has started there.
+    new = Terminal(world, deep)
+    world.wait_mounted(world.project)
+    new.type('cd /')
+    leave()
+    terminal.begin(f'env -C {deep} {world.shell} -i')
+    world.wait_mounted(world.project)
+    terminal.type('exit')
+    leave()
+    screen = terminal.screen()
+    assert 'jpfs: ' not in screen, screen
 
 
 def strangers_are_left_alone(world):
@@ -95,9 +145,10 @@ def strangers_are_left_alone(world):
 
 
 shell = sys.argv[1]
+PROFILE = {'bash': 'eval "$(jpfs shell-init bash)"\n', 'zsh': 'eval "$(jpfs shell-init zsh)"\n',
+           'fish': 'jpfs shell-init fish | source\n'}[shell]
 run(prompts_are_cheap, shell, '')
+run(every_way_in_mounts, shell, PROFILE)
 if os.geteuid() == 0:
-    run(strangers_are_left_alone, shell, {'bash': 'eval "$(jpfs shell-init bash)"\n',
-                                          'zsh': 'eval "$(jpfs shell-init zsh)"\n',
-                                          'fish': 'jpfs shell-init fish | source\n'}[shell])
+    run(strangers_are_left_alone, shell, PROFILE)
 print(f'{shell}: ok')

@@ -73,6 +73,11 @@ class Terminal:
         until(f'`{line}` ends', lambda: done.exists() and done.read_text().strip())
         return int(done.read_text()), out.read_text()
 
+    def begin(self, line):
+        """Type a line that goes on to read what is typed next."""
+        self.tmux('send-keys', '-l', line)
+        self.tmux('send-keys', 'Enter')
+
     def end(self):
         subprocess.run(['tmux', '-S', self.socket, 'kill-server'], env=self.world.environment,
                        check=False, capture_output=True)
