@@ -24,10 +24,11 @@ struct known {
 	struct jp_base base;
 };
 
-/* The same as it is kept in memory, for each of many thousand conversations: drafts are rare. */
+/* The same as it is kept in memory, for each of many thousand conversations. As a rule both files are
+ * as long as the content that they had in common, and neither is a draft. */
 struct kept_file {
 	struct jp_content_id content;
-	uint64_t durable_ino, durable_size, workspace_ino, workspace_size;
+	uint64_t durable_ino, workspace_ino;
 	int64_t durable_mtime_ns, workspace_mtime_ns, workspace_ctime_ns;
 };
 
@@ -36,7 +37,7 @@ struct kept {
 	bool is_forgotten;
 	bool is_there[JP_MANAGED_COUNT];
 	struct kept_file files[JP_MANAGED_COUNT];
-	struct jp_stamp *drafts; /* JP_MANAGED_COUNT of them; NULL: none is one */
+	struct jp_base *exception; /* all of it, where the rule does not hold; or NULL */
 };
 
 struct jp_base_record {
@@ -176,16 +177,19 @@ static bool parse_line(const char *line, size_t size, struct known *ret)
 
 /* ---- in memory ---- */
 
-static bool has_drafts(const struct known *known)
+/* As kept_file has it. */
+static bool is_the_rule(const struct jp_base *base)
 {
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		const struct jp_stamp *draft = &known->base.files[i].draft;
+		const struct jp_base_file *file = &base->files[i];
+		const struct jp_stamp *draft = &file->draft;
 
-		if (draft->ino != 0 || draft->size != 0 || draft->mtime_ns != 0 ||
-		    draft->ctime_ns != 0)
-			return true;
+		if (file->durable.size != file->content.size ||
+		    file->workspace.size != file->content.size || draft->ino != 0 ||
+		    draft->size != 0 || draft->mtime_ns != 0 || draft->ctime_ns != 0)
+			return false;
 	}
-	return false;
+	return true;
 }
 
 /* 0, or -ENOMEM and nothing has changed. */
@@ -193,28 +197,26 @@ static int pack(const struct known *known, struct kept *ret)
 {
 	struct kept kept = {.id = known->id, .is_forgotten = known->is_forgotten};
 
-	if (has_drafts(known)) {
-		kept.drafts = calloc(JP_MANAGED_COUNT, sizeof(*kept.drafts));
-		if (kept.drafts == NULL)
+	if (!is_the_rule(&known->base)) {
+		kept.exception = malloc(sizeof(*kept.exception));
+		if (kept.exception == NULL)
 			return -ENOMEM;
+		*kept.exception = known->base;
+		for (int i = 0; i < JP_MANAGED_COUNT; i++)
+			kept.exception->files[i].durable.ctime_ns = 0;
 	}
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		const struct jp_base_file *file = &known->base.files[i];
-		const struct jp_stamp *d = &file->durable, *w = &file->workspace;
 
 		kept.is_there[i] = file->is_there;
 		kept.files[i] = (struct kept_file){
 			.content = file->content,
-			.durable_ino = d->ino,
-			.durable_size = d->size,
-			.durable_mtime_ns = d->mtime_ns,
-			.workspace_ino = w->ino,
-			.workspace_size = w->size,
-			.workspace_mtime_ns = w->mtime_ns,
-			.workspace_ctime_ns = w->ctime_ns,
+			.durable_ino = file->durable.ino,
+			.durable_mtime_ns = file->durable.mtime_ns,
+			.workspace_ino = file->workspace.ino,
+			.workspace_mtime_ns = file->workspace.mtime_ns,
+			.workspace_ctime_ns = file->workspace.ctime_ns,
 		};
-		if (kept.drafts != NULL)
-			kept.drafts[i] = file->draft;
 	}
 	*ret = kept;
 	return 0;
@@ -223,26 +225,28 @@ static int pack(const struct known *known, struct kept *ret)
 static void unpack(const struct kept *kept, struct known *ret)
 {
 	*ret = (struct known){.id = kept->id, .is_forgotten = kept->is_forgotten};
+	if (kept->exception != NULL) {
+		ret->base = *kept->exception;
+		return;
+	}
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		const struct kept_file *file = &kept->files[i];
 
 		ret->base.files[i] = (struct jp_base_file){
 			.is_there = kept->is_there[i],
 			.content = file->content,
-			.durable = {file->durable_ino, file->durable_size, file->durable_mtime_ns,
+			.durable = {file->durable_ino, file->content.size, file->durable_mtime_ns,
 				    0},
-			.workspace = {file->workspace_ino, file->workspace_size,
+			.workspace = {file->workspace_ino, file->content.size,
 				      file->workspace_mtime_ns, file->workspace_ctime_ns},
 		};
-		if (kept->drafts != NULL)
-			ret->base.files[i].draft = kept->drafts[i];
 	}
 }
 
-/* The drafts of what was there before go. */
+/* The exception that was there before goes. */
 static void put(struct kept *place, const struct kept *kept)
 {
-	free(place->drafts);
+	free(place->exception);
 	*place = *kept;
 }
 
@@ -448,7 +452,7 @@ void jp_base_close(struct jp_base_record *record)
 	jp_closep(&record->directory_fd);
 	pthread_mutex_destroy(&record->lock);
 	for (size_t i = 0; i < record->count; i++)
-		free(record->items[i].drafts);
+		free(record->items[i].exception);
 	free(record->items);
 	free(record);
 }

@@ -18,7 +18,7 @@ static void wait_at_most(int64_t *wait_ms, int64_t ms)
 
 /* The first dirty entry that is due and that this pass has not looked at; a new reference. */
 static struct jpfs_entry *next_due(struct jpfs_conversation *conversation, bool force,
-				   uint64_t pass, int64_t *wait_ms)
+				   uint32_t pass, int64_t *wait_ms)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 	int64_t now = jpfs_now_ms();
@@ -72,7 +72,7 @@ static void say_failure(struct jpfs_entry *entry, int r, bool is_workspaces)
 int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 			     int64_t *ret_wait_ms)
 {
-	uint64_t pass;
+	uint32_t pass;
 	int failure = 0;
 
 	pthread_mutex_lock(&conversation->lock);

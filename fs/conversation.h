@@ -63,6 +63,8 @@ struct jpfs_conversation {
 	bool may_repair;   /* the durable copy has been in pieces for long: make it whole */
 	bool is_new;       /* made by mkdir, and nothing created in it yet */
 	bool is_watched;   /* changes of the durable copy are heard of */
+	bool is_put_off;   /* stored, and to be projected after others were stored */
+	uint8_t syncing;   /* so many fsync(2) are committing */
 	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
 	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
@@ -76,8 +78,8 @@ struct jpfs_conversation {
 	atomic_uint failures;    /* of the work on it, in a row; protected by work->lock */
 	struct jpfs_decision decision;
 	int64_t reconcile_retry_ms;
-	uint64_t writes;                             /* how often a file was about to change */
-	uint64_t pass;                               /* of commits */
+	uint32_t writes;                             /* how often a file was about to change */
+	uint32_t pass;                               /* of commits */
 	struct jpfs_version known[JP_MANAGED_COUNT]; /* durable versions last accepted */
 	struct jpfs_version same[JP_MANAGED_COUNT];  /* projected versions with a known one's bytes,
 						      * whatever the times say */
@@ -91,10 +93,8 @@ struct jpfs_conversation {
 		own_change; /* the durable directory that a commit changed last, after that */
 	struct jpfs_entry *entries;            /* live objects; no references */
 	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
-	unsigned syncing;                      /* so many fsync(2) are committing */
-	bool is_put_off;             /* stored, and to be projected after others were stored */
-	struct jpfs_note *added;     /* unmanaged, here but not yet in the workspace */
-	struct jpfs_note *removed;   /* unmanaged, still in the workspace but not here */
+	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
+	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
 	struct jpfs_note *doomed;    /* unmanaged, to be taken from the durable copy later */
 	struct jpfs_note *absent;    /* told.h: names that the kernel holds to lead nowhere */
 	struct jpfs_glance *glance;  /* glance.h: while one is under way; its beginner's */

@@ -37,31 +37,32 @@ struct jpfs_entry {
 	/* In the conversation's directory; may have several components. A managed file's is the constant
 	 * name that all of them share: most entries are of such, and there are many. */
 	const char *path;
-	enum jp_managed managed;
-	enum jpfs_home home;
 	mode_t type;             /* S_IFREG, S_IFDIR, S_IFLNK or what lies in the workspace */
 	unsigned opens, writers; /* as far as opening is a request; see view->opens_unseen */
-	bool is_linked;          /* `path` leads to it */
-	bool is_replaced;    /* it did, until somebody changed that without the kernel's knowing */
-	bool is_name_told;   /* told.h: that `path` leads to it */
-	bool is_awaited;     /* the end of its writers is asked for: notify.c */
-	bool is_shared;      /* STAGED: another name may lead to the same inode; copy to write */
-	bool times_were_set; /* STAGED: somebody asked for these times */
-	bool was_synced;     /* STAGED: fsync'ed since the last change */
-	bool is_synced;      /* STAGED: the bytes are on the disk */
-	bool was_unseen;     /* created over a durable file that the view does not show */
-	bool is_exclusive;   /* created with O_EXCL, as git does it, and not committed since */
-	bool is_restored; /* created anew with the durable version's bytes: its st_mtime is kept, too */
-	bool is_dirty;                /* in conversation->dirty, which holds a reference */
-	bool is_superseded;           /* a later version has its name: it may go to history only */
+	uint32_t generation;     /* counts changes of the bytes */
+	uint32_t pass;           /* the last pass of commits that looked at it */
+	/* Small: there are some ten thousand of these, and all of it is under the one lock. */
+	enum jp_managed managed : 8;
+	enum jpfs_home home : 8;
+	bool is_linked : 1;   /* `path` leads to it */
+	bool is_replaced : 1; /* it did, until somebody changed that without the kernel's knowing */
+	bool is_name_told : 1; /* told.h: that `path` leads to it */
+	bool is_awaited : 1;   /* the end of its writers is asked for: notify.c */
+	bool is_shared : 1;    /* STAGED: another name may lead to the same inode; copy to write */
+	bool times_were_set : 1; /* STAGED: somebody asked for these times */
+	bool was_synced : 1;     /* STAGED: fsync'ed since the last change */
+	bool is_synced : 1;      /* STAGED: the bytes are on the disk */
+	bool was_unseen : 1;     /* created over a durable file that the view does not show */
+	bool is_exclusive : 1;   /* created with O_EXCL, as git does it, and not committed since */
+	bool is_restored : 1; /* created anew with the durable version's bytes: its st_mtime is kept, too */
+	bool is_dirty : 1;            /* in conversation->dirty, which holds a reference */
+	bool is_superseded : 1;       /* a later version has its name: it may go to history only */
 	ino_t shown_ino;              /* st_ino: the projection's, until the first write */
 	struct jpfs_version version;  /* DURABLE, WORKSPACE: this version */
 	struct jpfs_version cached;   /* the version whose pages the kernel may hold */
 	uint64_t told;                /* told.h: of its attributes; 0: nothing */
 	struct jpfs_content *content; /* open while opened, unlinked or being committed; or NULL */
 	char *staged_name;            /* STAGED: in staging */
-	uint64_t pass;                /* the last pass of commits that looked at it */
-	uint64_t generation;          /* counts changes of the bytes */
 	struct jpfs_told_times *told_times; /* NULL: whatever the file itself says */
 	int64_t ended_ms; /* when the last write ended; 0 while one is under way */
 	struct jpfs_entry *next_dirty;

@@ -7,6 +7,16 @@
 /* Some hundred kilobytes. */
 #define FREED_MANY 1000
 
+/* One for those who serve, one for the background. */
+#define ARENAS 2
+
+void jpfs_heap_begin(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_ARENA_MAX, ARENAS); /* or more memory is used */
+#endif
+}
+
 void jpfs_heap_freed(unsigned count)
 {
 	static atomic_uint freed; /* malloc's memory is the process's, and so is this */

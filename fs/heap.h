@@ -4,6 +4,9 @@
  */
 #pragma once
 
+/* Before there are threads: few of them allocate at once, and each arena keeps what it once had. */
+void jpfs_heap_begin(void);
+
 /* So many objects were freed, or pieces of work done. Now and then this takes a millisecond or two: call
  * it where nobody waits, and with no lock held. */
 void jpfs_heap_freed(unsigned count);

@@ -39,8 +39,8 @@ enum jpfs_kind {
 
 struct jpfs_object {
 	enum jpfs_kind kind; /* immutable */
-	uint64_t serial;     /* immutable; never used again in this process: the nodeid */
 	atomic_uint refs;
+	uint64_t serial; /* immutable; never used again in this process: the nodeid */
 };
 
 void jpfs_object_init(struct jpfs_view *view, struct jpfs_object *object, enum jpfs_kind kind);

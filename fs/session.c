@@ -18,6 +18,7 @@
 #include "fs/attach.h"
 #include "fs/channel.h"
 #include "fs/companion.h"
+#include "fs/heap.h"
 #include "fs/lockfile.h"
 #include "fs/log.h"
 #include "fs/notify.h"
@@ -515,6 +516,7 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	mode_t mask;
 	int finished, r;
 
+	jpfs_heap_begin();
 	/* Before anything is open that it would have open, too. Without it names are told in a way
 	 * that is not safe if this process is killed; see notify.h. */
 	if (!options->uncached) {
