@@ -103,8 +103,14 @@ class Episode:
             self.recovered[key] += count
 
     def settle(self):
+        # A conversation is brought together when it is first looked at. That is no moment to write to it
+        # in place, or to compare: what was read before may not be what is there then.
         for tree in self.load.trees:
-            # A conversation that is on its way in or out stays pending for some seconds.
+            for found in conversations_in(tree.view).values():
+                for place in found:
+                    os.listdir(tree.path(place))
+        for tree in self.load.trees:
+            # One that is on its way in or out stays pending for some seconds.
             poll(lambda tree=tree: tree.status().get("pending", {"commits": 1})["commits"],
                  "%s is not quiet" % tree.name)
         self.book.look()
