@@ -122,10 +122,10 @@ class Episode:
         victims = [self.chooser.choice(trees)] if self.chooser.random() < 0.6 else trees
         for tree in victims:
             kill(tree)
+        self.load.end()  # before the dead mounts go: what is written beneath them then, jpfs never saw
         for tree in victims:
             bury(tree)
             self.kills += 1
-        self.load.end()
         self.book.look()  # what anybody could see now
         if self.chooser.random() < 0.25:
             kill_while_mounting(victims[0], self.chooser)
