@@ -10,7 +10,6 @@
  * the workspace.
  */
 #include "core/base/io.h"
-#include "core/base/sys.h"
 #include "core/validity.h"
 #include "fs/glance.h"
 #include "fs/log.h"

@@ -119,6 +119,20 @@ int jpfs_durable_parent_locked(struct jpfs_conversation *conversation, const cha
 	return jpfs_open_parent(view->silo->conversations_fd, place, &name);
 }
 
+int jpfs_remove_projection_locked(struct jpfs_conversation *conversation, int parent,
+				  const char *name)
+{
+	struct jpfs_view *view = conversation->view;
+	char temporary[NAME_MAX + 1];
+
+	jpfs_view_temporary_name(view, temporary);
+	/* Where it cannot have another name, it goes as it is. */
+	if (jp_sys->renameat2(parent, name, view->workspace_fd, temporary, 0) < 0)
+		return errno == ENOENT ? 0 : jp_remove_tree(parent, name);
+	jp_ignore(jp_remove_tree(view->workspace_fd, temporary)); /* or when a view is opened */
+	return 0;
+}
+
 /* ---- what is shown ---- */
 
 /* 1, 0, -errno. */

@@ -128,6 +128,10 @@ must_check int jpfs_durable_path_locked(struct jpfs_conversation *conversation, 
 /* The durable directory that holds a path, made if it is missing; a new descriptor. */
 must_check int jpfs_durable_parent_locked(struct jpfs_conversation *conversation, const char *path,
 					  const char **ret_name);
+/* Its directory `name` in `parent` leaves the workspace, in one step: half of one would be taken for a
+ * conversation of which some files were removed. 0, also when there is none; -errno and it is there. */
+must_check int jpfs_remove_projection_locked(struct jpfs_conversation *conversation, int parent,
+					     const char *name);
 bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation);
 must_check int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *path,
 				      struct jpfs_listing *listing);

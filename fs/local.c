@@ -469,7 +469,9 @@ static int take_from_view(struct jpfs_conversation *conversation, const char *na
 		return r;
 	jpfs_workspace_path(conversation, "", path);
 	parent = jpfs_open_parent(view->workspace_fd, path, &directory);
-	r = parent == -ENOENT ? 0 : parent < 0 ? parent : jp_remove_tree(parent, directory);
+	r = parent == -ENOENT ? 0
+	    : parent < 0      ? parent
+			      : jpfs_remove_projection_locked(conversation, parent, directory);
 	if (r == 0)
 		r = set_name(conversation, name, is_archived);
 	if (r < 0)

@@ -222,7 +222,7 @@ int jpfs_partition_remove_held(struct jpfs_conversation *conversation)
 	parent = jpfs_open_parent(view->workspace_fd, path, &name);
 	r = save_only_copy(conversation, parent, name);
 	if (r == 0 && parent >= 0)
-		r = jp_remove_tree(parent, name);
+		r = jpfs_remove_projection_locked(conversation, parent, name);
 	if (r == 0)
 		jpfs_partition_take_out_locked(conversation);
 	return r;

@@ -103,8 +103,14 @@ class Episode:
             self.recovered[key] += count
 
     def settle(self):
+        # A conversation is brought together when it is first looked at. That is no moment to write to it
+        # in place, or to compare: what was read before may not be what is there then.
         for tree in self.load.trees:
-            # A conversation that is on its way in or out stays pending for some seconds.
+            for found in conversations_in(tree.view).values():
+                for place in found:
+                    os.listdir(tree.path(place))
+        for tree in self.load.trees:
+            # One that is on its way in or out stays pending for some seconds.
             poll(lambda tree=tree: tree.status().get("pending", {"commits": 1})["commits"],
                  "%s is not quiet" % tree.name)
         self.book.look()
@@ -116,10 +122,10 @@ class Episode:
         victims = [self.chooser.choice(trees)] if self.chooser.random() < 0.6 else trees
         for tree in victims:
             kill(tree)
+        self.load.end()  # before the dead mounts go: what is written beneath them then, jpfs never saw
         for tree in victims:
             bury(tree)
             self.kills += 1
-        self.load.end()
         self.book.look()  # what anybody could see now
         if self.chooser.random() < 0.25:
             kill_while_mounting(victims[0], self.chooser)

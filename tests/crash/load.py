@@ -216,6 +216,11 @@ class Actor(threading.Thread):
         how = self.random.choice(IN_PLACE + BESIDE + BESIDE)
         if old is None and how in ("in place", "append", "backup"):
             how = "beside"
+        last = self.book.last.get((digits, name))
+        if last is not None and old != last and how in IN_PLACE:
+            # What was stored from the other worktree is shown here a moment later, and truncate(2) is by
+            # name: it would cut the new version as the old one was to be cut, and make nonsense of it.
+            how = "beside"
         new = self.next_version(name, old if old is not None else b"[]")
         sync = self.random.random() < self.load.sync
         key = (digits, name)

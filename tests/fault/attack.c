@@ -426,6 +426,9 @@ static unsigned look_at_sides(const struct attack_world *world, struct jpfs_view
 		for (int j = 0; j < JP_MANAGED_COUNT; j++) {
 			unsigned bit = 1U << j;
 
+			LOOK((all[i]->hidden & bit) == 0 || !world->is_all_or_nothing ||
+				     strncmp(at.fault, "ends", strlen("ends")) != 0,
+			     "%s: a file is hidden", all[i]->name);
 			if (((all[i]->drafts | all[i]->hidden) & bit) == 0 &&
 			    find_directory(world, HERE, all[i]->id, here) &&
 			    find_directory(world, STORE, all[i]->id, store))

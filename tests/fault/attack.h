@@ -52,6 +52,9 @@ struct attack_world {
 	uint64_t durable[4];
 	size_t durable_count;
 	bool removes; /* what is durable may go to the trash, whole */
+	/* When the process ends half way, no file of a conversation is hidden afterwards: it is there, or
+	 * all of it is taken out. */
+	bool is_all_or_nothing;
 };
 
 struct attack_scenario {

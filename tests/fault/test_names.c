@@ -47,10 +47,16 @@ static int remove_all(struct attack_world *world, struct jpfs_view *view)
 	return failure < 0 ? failure : r;
 }
 
+static void prepare_whole(struct attack_world *world)
+{
+	prepare(world);
+	world->is_all_or_nothing = true;
+}
+
 static void removing_a_conversation_file_by_file(void)
 {
 	attack(&(struct attack_scenario){.name = __func__,
-					 .prepare = prepare,
+					 .prepare = prepare_whole,
 					 .in_view = remove_all,
 					 .end = end_local,
 					 .done = -ENOENT});
