@@ -346,8 +346,10 @@ static int accept_durable(struct jpfs_conversation *conversation, enum jp_manage
 		}
 		jpfs_entry_replaced_locked(conversation, jp_managed_name(which), &new->st);
 		jpfs_know_version_locked(conversation, which, &new->st);
-		if (conversation->is_local || is_projected(conversation, which, &new->st))
+		if (conversation->is_local || is_projected(conversation, which, &new->st)) {
+			jpfs_unpin_locked(conversation, which); /* an older version's */
 			continue;
+		}
 		if (new->pin[0] != '\0')
 			jpfs_pin_adopt_locked(conversation, which, new->pin);
 		new->pin[0] = '\0';
