@@ -569,7 +569,9 @@ def jp_edits(case, random):
         put(target + "/" + name, data)
     case.forget_removed_notes(digits)
     changed_in_store(case, digits, files)
+    case.last_writer[digits] = None  # jp: who writes next waits until it is seen
     case.replaced_by_jp = (digits, case.step)
+    case.remade_by_jp.add(digits)
     case.unended.setdefault(digits, set()).add(tree)  # what the editor wrote may not be stored yet
 
 
@@ -771,6 +773,20 @@ def umount(case, random):
     case.umount(tree)
 
 
+def forget_what_jp_dropped(case, before, after):
+    """
+    NEEDSWORK: jp deletes a durable directory and makes it again from one worktree (or another worktree
+    does). The unmanaged files that only another worktree shows come back into it when that one is mounted.
+    """
+    for path in set(after) - set(before):
+        directory, name = os.path.split(path)
+        if (path.startswith(case.world.store + "/") and name not in MANAGED and
+                digits_of(os.path.basename(directory)) in case.remade_by_jp):
+            del after[path]
+            if before.get(directory) and after.get(directory):
+                after[directory] = before[directory]
+
+
 @step(1, lambda case: case.mounted() and not case.left)  # recovering is a change
 def umount_and_mount_idly(case, random):
     """Invariant 5."""
@@ -785,7 +801,10 @@ def umount_and_mount_idly(case, random):
     if random.random() < 0.5:
         tree.wait_quiet(is_whole=not case.sides[tree].incomplete)
     tree.umount()
-    changed = difference(before, snapshot(case.world.store, tree.view))
+    after = snapshot(case.world.store, tree.view)
+    if not case.is_strict:
+        forget_what_jp_dropped(case, before, after)
+    changed = difference(before, after)
     if changed and not case.sides[tree].incomplete:  # a removed file comes back at mounting
         raise Failure("mounting and unmounting changed\n" + changed)
     case.mount(tree)
