@@ -528,7 +528,7 @@ def jp_edits(case, random):
                           if set(case.sides[tree].places) & set(case.ledger.places)])
     side = case.sides[tree]
     digits = random.choice(sorted(set(side.places) & set(case.ledger.places)))
-    if any(key[0] == digits for key in list(side.own) + list(side.hidden)) or side.places[digits][0]:
+    if any(key[0] == digits for key in [*side.own, *side.hidden, *side.beside]) or side.places[digits][0]:
         return
     if any(key[0] == digits for other in case.trees for key in case.sides[other].notes if other is not tree):
         return  # what only another worktree shows would be deleted by jp
