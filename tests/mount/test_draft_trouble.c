@@ -448,9 +448,40 @@ static void a_committed_draft_is_shown_when_the_durable_directory_goes(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+/* The worktree has the draft in the place of the durable version. */
+static void what_others_replace_beneath_a_draft_is_kept(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; jp() { python3 - \"$1\" \"$DE\" <<'E'\n"
+	     "import json, os, sys\n"
+	     "events = json.load(open(sys.argv[2]))[:-1]\n"
+	     "events.append({'timestamp': '2026-03-06 11:00:00.0', 'type': 'chat_request',\n"
+	     "               'content': sys.argv[1]})\n"
+	     "with open(sys.argv[2] + '.tmp', 'w') as file:\n"
+	     "    json.dump(events, file)\n"
+	     "os.rename(sys.argv[2] + '.tmp', sys.argv[2])\n"
+	     "E\n"
+	     "}\n"
+	     "git switch -q older; until_ok drafts 1; until_ok quiet\n"
+	     "jp one; until_ok kept 'the third'; until_ok quiet\n"
+	     "jp two; until_ok kept one; until_ok quiet; jp three; until_ok kept two; drafts 1\n"
+	     /* And when jp dies in the middle of it. */
+	     "until_ok quiet; cp \"$DE\" ../durable; rm \"$DE\"; until_ok cmp -s ../durable "
+	     "\"$DE\"\n"
+	     "drafts 1; until_ok quiet\n"
+	     "git switch -q main; until_ok drafts 0; until_ok has three \"$e\"; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		TEST(what_others_replace_beneath_a_draft_is_kept),
 		TEST(a_committed_draft_is_shown_when_the_durable_directory_goes),
 		TEST(what_stands_beside_a_draft_is_shown_after_mounting_again),
 		TEST(what_only_a_draft_had_is_kept_whatever_takes_its_directory),
