@@ -209,16 +209,12 @@ void jpfs_pin_put_back_locked(struct jpfs_conversation *conversation, enum jp_ma
 		jpfs_unpin_locked(conversation, which);
 }
 
-/* A durable version that the workspace does not have, because there is a draft in its place: it must not
- * go when jp renames another one over it. */
-static void hold_durable(struct jpfs_conversation *conversation, enum jp_managed which)
+void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_managed which)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
 
-	if (((conversation->drafts | conversation->beside | conversation->hidden) &
-	     (1U << which)) == 0 ||
-	    conversation->pins[which] != NULL || !conversation->in_view || conversation->is_local ||
+	if (conversation->pins[which] != NULL || !conversation->in_view || conversation->is_local ||
 	    conversation->vanished_ms != 0 ||
 	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
 		return;
@@ -236,7 +232,9 @@ void jpfs_drop_pins(struct jpfs_conversation *conversation)
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		enum jp_managed which = (enum jp_managed)i;
 
-		hold_durable(conversation, which);
+		if (((conversation->drafts | conversation->beside | conversation->hidden) &
+		     (1U << i)) != 0)
+			jpfs_hold_durable_locked(conversation, which);
 
 		if (conversation->pins[i] != NULL &&
 		    (!conversation->in_view ||

@@ -504,6 +504,9 @@ void jpfs_pin_replaced_locked(struct jpfs_conversation *conversation, enum jp_ma
 /* Pin what is about to become the durable version. */
 void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			    const char *staged_name);
+/* The workspace is about to have no such file, or another one: the durable version must not go when jp
+ * renames another one over it. */
+void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 /* The durable copy stays in pieces, and the workspace has a draft: the version that is linked goes back. */
 void jpfs_pin_put_back_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
