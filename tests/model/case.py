@@ -604,6 +604,9 @@ class Case:
             self.check_view(tree)
 
     def settle_what_became_durable(self):
+        if self.unsettled:  # what is not seen yet is no draft, though it may be in history by now
+            poll(lambda: "".join(self.unseen(digits) for digits in list(self.ledger.places)),
+                 "a durable version is not seen")
         for tree in self.unsettled & set(self.mounted()):
             own = dict(self.sides[tree].own)
             self.settle(tree, may_hide=True)

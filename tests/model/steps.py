@@ -601,6 +601,25 @@ def jp_archives(case, random):
         os.rename("/".join(parts[0]), "/".join(parts[1]))
 
 
+@step(1.5, in_store)
+def jp_renames(case, random):
+    """A new title: the store's directory first, then that of one worktree. Another one keeps its name."""
+    tree = random.choice(case.mounted() or case.trees)
+    digits = random.choice(sorted(case.ledger.places))
+    case.flush(digits)
+    place = places(case, tree).get(digits)
+    new = "%s-retitled-%d" % (digits, random.randrange(1000))
+    if case.ledger.places[digits][0][0] or (place and place[0]):
+        return
+    case.world.note("jp renames %s to %s in the store%s" % (digits, new, " and in " + describe(tree) if place else ""))
+    case.change(tree, digits)
+    os.rename(case.store_path(digits), case.world.store + "/" + new)
+    if place:
+        os.rename(tree.path(place), tree.path((False, new)))
+        if tree.is_mounted:
+            case.sides[tree].places[digits] = (False, new)
+
+
 @step(0.5, in_store)
 def jp_removes(case, random):
     """Really: from the workspace, then from the store. Another worktree keeps what it shows."""
