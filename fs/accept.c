@@ -189,6 +189,8 @@ static int accept_durable(struct jpfs_conversation *conversation, enum jp_manage
 		if (new->is_there && !conversation->is_local &&
 		    jpfs_draft_holds_locked(conversation, which)) {
 			jpfs_know_version_locked(conversation, which, &new->st);
+			jpfs_pin_replaced_locked(conversation, which, new->pin);
+			new->pin[0] = '\0';
 			continue;
 		}
 		jpfs_repeat_note_durable_locked(conversation, i, new->is_there ? &new->st : NULL,
@@ -201,11 +203,14 @@ static int accept_durable(struct jpfs_conversation *conversation, enum jp_manage
 		}
 		jpfs_entry_replaced_locked(conversation, jp_managed_name(which), &new->st);
 		jpfs_know_version_locked(conversation, which, &new->st);
-		if (conversation->is_local || is_projected(conversation, which, &new->st))
+		if (conversation->is_local)
 			continue;
-		if (new->pin[0] != '\0')
-			jpfs_pin_adopt_locked(conversation, which, new->pin);
+		jpfs_pin_replaced_locked(conversation, which, new->pin);
 		new->pin[0] = '\0';
+		if (is_projected(conversation, which, &new->st)) {
+			jpfs_unpin_locked(conversation, which);
+			continue;
+		}
 		if (!conversation->view->is_read_only)
 			jpfs_work_add(conversation, 0);
 	}

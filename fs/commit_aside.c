@@ -24,8 +24,15 @@ static int keep_only_copy(struct jpfs_entry *entry, const struct jpfs_attempt *a
 	cleanup_close int old = -EBADF;
 	int r;
 
-	if (attempt->is_durable || entry->managed == JP_UNMANAGED)
+	if (entry->managed == JP_UNMANAGED)
 		return 0;
+	if (attempt->is_durable && attempt->was_draft)
+		return 0;
+	/* The durable version is linked from now on; what is there may be one that jp has just replaced. */
+	if (attempt->is_durable) {
+		jpfs_hold_durable_locked(entry->conversation, entry->managed);
+		return jpfs_keep_loser_locked(entry->conversation, entry->managed);
+	}
 	old = jp_open_regular(parent, name, O_RDONLY);
 	if (old < 0)
 		return old == -ENOENT ? 0 : old;

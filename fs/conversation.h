@@ -180,9 +180,18 @@ void jpfs_pin_drop(struct jpfs_view *view, const char *name);
 /* That link is the pin from now on. */
 void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			   const char *name);
+/* The same, when the durable version that was linked until now was replaced by somebody else: it is kept,
+ * unless it is contained. An empty name: there is no link to the new one. */
+void jpfs_pin_replaced_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			      const char *name);
 /* Pin what is about to become the durable version. */
 void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			    const char *staged_name);
+/* The workspace is about to have no such file, or another one: the durable version must not go when jp
+ * renames another one over it. */
+void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/* The durable copy stays in pieces, and the workspace has a draft: the version that is linked goes back. */
+void jpfs_pin_put_back_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 /* The same for an unmanaged file. */
 void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,

@@ -5,13 +5,16 @@
  * the whole durable directory before it copies back what it reads through the view (`jp conversation
  * edit`). So what is committed is linked in staging first, and what jp puts in place directly is
  * linked when it is accepted. The view serves the pin while the durable file is gone, the workspace
- * gets it from there, and then the pin has served.
+ * gets it from there, and then the pin has served. A version whose place in the workspace a draft has
+ * taken is held for as long as that is so: what jp renames over it, it is kept.
  *
  * A link holds the inode and not the bytes: it does not help against somebody who writes a durable
  * file in place. jp does that only to files of a directory that it has just made.
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
+#include "core/history.h"
+#include "core/version.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -65,6 +68,37 @@ void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_manag
 	conversation->pins[which] = strdup(name);
 	if (conversation->pins[which] == NULL)
 		jpfs_pin_drop(conversation->view, name);
+}
+
+/* What a link holds has lost its place in the store: kept, unless the version that took it contains it. */
+static void keep_pinned(struct jpfs_conversation *conversation, enum jp_managed which,
+			const char *new_name)
+{
+	struct jpfs_view *view = conversation->view;
+	cleanup_close int old = -EBADF, new = -EBADF;
+	int r;
+
+	old = jp_open_regular(view->staging.fd, conversation->pins[which], O_RDONLY);
+	new = jp_open_regular(view->staging.fd, new_name, O_RDONLY);
+	if (old < 0)
+		return;
+	r = new < 0 ? new : jp_version_is_contained(which, old, new);
+	if (r != 1)
+		r = jp_history_has(view->silo->history_fd, conversation->id, jp_managed_name(which),
+				   old);
+	if (r != 1)
+		jp_ignore(jp_keep_move(view->silo->history_fd, conversation->id, view->staging.fd,
+				       conversation->pins[which], jp_managed_name(which)));
+}
+
+void jpfs_pin_replaced_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			      const char *name)
+{
+	if (name[0] == '\0')
+		return; /* without links */
+	if (conversation->pins[which] != NULL)
+		keep_pinned(conversation, which, name);
+	jpfs_pin_adopt_locked(conversation, which, name);
 }
 
 void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
@@ -167,6 +201,35 @@ static bool is_projected(struct jpfs_conversation *conversation, const char *pat
 	       st.st_size == pin.st_size && jp_mtime_ns(&st) == jp_mtime_ns(&pin);
 }
 
+void jpfs_pin_put_back_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	struct jpfs_view *view = conversation->view;
+	char path[JPFS_PATH_BYTES];
+
+	if (jpfs_durable_path_locked(conversation, jp_managed_name(which), path) < 0)
+		return;
+	/* What is there by now stands; without room the next repair tries again. */
+	if (jp_sys->linkat(view->staging.fd, conversation->pins[which],
+			   view->silo->conversations_fd, path, 0) == 0 ||
+	    errno == EEXIST)
+		jpfs_unpin_locked(conversation, which);
+}
+
+void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	if (conversation->pins[which] != NULL || !conversation->in_view || conversation->is_local ||
+	    conversation->vanished_ms != 0 ||
+	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
+		return;
+	if (jpfs_version_matches(&conversation->known[which], &st))
+		jpfs_pin_adopt_locked(conversation, which, name);
+	else /* just replaced: it is met at the next look */
+		(void)jp_sys->unlinkat(conversation->view->staging.fd, name, 0); /* only a link */
+}
+
 void jpfs_drop_pins(struct jpfs_conversation *conversation)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
@@ -174,6 +237,10 @@ void jpfs_drop_pins(struct jpfs_conversation *conversation)
 
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		enum jp_managed which = (enum jp_managed)i;
+
+		if (((conversation->drafts | conversation->beside | conversation->hidden) &
+		     (1U << i)) != 0)
+			jpfs_hold_durable_locked(conversation, which);
 
 		if (conversation->pins[i] != NULL &&
 		    (!conversation->in_view ||

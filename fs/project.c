@@ -377,8 +377,12 @@ static void repair(struct jpfs_conversation *conversation)
 	    jpfs_durable_path_locked(conversation, "", path) < 0)
 		return;
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
-		if (conversation->pins[i] != NULL)
+		if (conversation->pins[i] == NULL)
+			continue;
+		if (((conversation->drafts | conversation->beside | conversation->hidden) &
+		     (1U << i)) == 0)
 			return; /* the workspace first */
+		jpfs_pin_put_back_locked(conversation, (enum jp_managed)i);
 	}
 	conversation->may_repair = true;
 	jp_ignore(jpfs_converge_locked(conversation)); /* until it works it is tried again */

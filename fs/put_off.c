@@ -74,7 +74,9 @@ static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_fina
 		if (r == -ENOENT) /* it is none that jp would accept */
 			r = jp_keep_move(view->silo->trash_fd, conversation->id, parent, name,
 					 name);
-		else if (jp_sys->unlinkat(parent, name, 0) < 0 && errno != ENOENT)
+		else
+			r = jpfs_keep_loser_locked(conversation, (enum jp_managed)i);
+		if (r == 0 && jp_sys->unlinkat(parent, name, 0) < 0 && errno != ENOENT)
 			r = -errno;
 	}
 	return r;

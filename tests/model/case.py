@@ -69,6 +69,7 @@ class Case:
         self.replaced_by_jp = None  # (digits, step): a durable directory that jp has deleted and made again
         self.durable = set()  # digits that were ever durable
         self.removed_by_jp = set()  # digits
+        self.remade_by_jp = set()  # digits whose durable directory was another one before
         self.shared_notes = set()  # (digits, name) of unmanaged files that git may bring to both worktrees
         self.shape = {}  # digits: whether it has a base_config.json
         self.next_id = 17457886043
@@ -169,7 +170,7 @@ class Case:
         """A base configuration that was part of a draft becomes durable when its stream is none any more."""
         events = (digits, EVENTS)
         return [data for side in self.sides.values()
-                if name == BASE and (events not in side.own or events in self.coming or
+                if name == BASE and (events not in side.own or self.is_coming(side, events) or
                                      side.own[events] == self.ledger.durable.get(events))
                 for data in side.beside.get((digits, name), set()) | {side.own.get((digits, name), b"")}
                 if is_valid(name, data)]
@@ -200,6 +201,10 @@ class Case:
             else:
                 del candidates[:candidates.index(data)]
 
+    def is_coming(self, side, key):
+        """Whether a write in this worktree is on its way; one of another worktree may be as well."""
+        return key in self.coming and self.sides[self.coming[key][1]] is side
+
     def keep_beside_drafts(self, digits, name, data):
         """A stream is taken from one side: beside a draft its other file stays as it was shown."""
         old, self.adopted[digits, name] = self.adopted.get((digits, name)), data
@@ -207,7 +212,7 @@ class Case:
             return
         for tree in self.mounted():
             side, other = self.sides[tree], (digits, BASE if name == EVENTS else EVENTS)
-            is_draft = other in side.own and other not in self.coming
+            is_draft = other in side.own and not self.is_coming(side, other)
             if digits in side.places and (is_draft or other in side.beside) and (digits, name) not in side.own:
                 side.beside.setdefault((digits, name), set()).add(old)
 
@@ -427,7 +432,7 @@ class Case:
         one again, or is taken along; or it is a draft of its own, because it is an earlier version itself.
         """
         other = (digits, BASE)
-        if other in side.own and digits in self.durable and other not in self.coming:
+        if other in side.own and digits in self.durable and not self.is_coming(side, other):
             side.beside.setdefault(other, set()).add(side.own.pop(other))
             self.expected[other] = [self.ledger.durable.get(other)] + [
                 data for data in side.beside[other] if is_valid(BASE, data)]
@@ -453,7 +458,8 @@ class Case:
             self.expected[key] = [stored, data] if is_valid(name, data) else [stored]
             return
         base = side.own.get((digits, BASE))
-        if name == EVENTS and base is not None and digits in self.durable and (digits, BASE) not in self.coming:
+        if (name == EVENTS and base is not None and digits in self.durable and
+                not self.is_coming(side, (digits, BASE))):
             self.expected[digits, BASE] = [self.ledger.durable.get((digits, BASE)), base]
         if not is_valid(name, data):
             if digits not in self.durable:  # then none of it becomes durable, until this is repaired
@@ -488,6 +494,7 @@ class Case:
         """jp has removed it."""
         self.durable.discard(digits)
         self.removed_by_jp.add(digits)
+        self.remade_by_jp.add(digits)
         for table in (self.expected, self.coming, self.ledger.open):
             for key in [key for key in table if key[0] == digits]:
                 del table[key]
@@ -498,6 +505,14 @@ class Case:
         for side in self.sides.values():
             for key in [key for key in side.removed_notes if key[0] == digits]:
                 del side.removed_notes[key]
+
+    def check_staging(self):
+        """Whoever comes after a daemon that was killed leaves nothing of it in staging."""
+        directory = self.world.silo + "/jpfs/staging"
+        def left():
+            found = os.listdir(directory) if os.path.isdir(directory) else []
+            return "" if len(found) <= len(self.mounted()) else "%s: %s" % (directory, sorted(found))
+        poll(left, "something is left in staging")
 
     def share_notes(self, tree):
         """Unmanaged files that both worktrees have may have changed in the store."""
@@ -589,6 +604,9 @@ class Case:
             self.check_view(tree)
 
     def settle_what_became_durable(self):
+        if self.unsettled:  # what is not seen yet is no draft, though it may be in history by now
+            poll(lambda: "".join(self.unseen(digits) for digits in list(self.ledger.places)),
+                 "a durable version is not seen")
         for tree in self.unsettled & set(self.mounted()):
             own = dict(self.sides[tree].own)
             self.settle(tree, may_hide=True)
@@ -645,6 +663,7 @@ class Case:
         is_first = not os.path.isdir(self.world.silo)
         self.world.note("mount %s%s" % (tree.name, ", the first one" if is_first else ""))
         tree.mount()
+        self.check_staging()
         self.brought_together(tree, before, found, files, is_first)
 
     def sync(self, tree):
@@ -664,6 +683,7 @@ class Case:
             if _ == 1 and difference(first, after):
                 raise Failure("jpfs sync for the second time changed\n" + difference(first, after))
             first = after
+        self.check_staging()
         self.expect_either(tree, before, files)
         self.note_doubles(tree, found)
         self.check_store()
@@ -748,7 +768,8 @@ class Case:
     def drafts_of(self, tree):
         """Digits of durable conversations whose files differ here, and not because they are on their way."""
         return {key[0] for key, data in self.sides[tree].own.items()
-                if key[0] in self.durable and key not in self.coming and data != self.ledger.durable.get(key)}
+                if key[0] in self.durable and not self.is_coming(self.sides[tree], key) and
+                data != self.ledger.durable.get(key)}
 
     def picture(self, tree):
         """What was expected of a worktree's view, for who reads of a failure."""

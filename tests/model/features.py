@@ -9,9 +9,9 @@ import os
 
 from case import Case, put
 from content import EVENTS
-from world import read
+from world import poll, read
 
-REQUIRED = ("sync", "commit", "discard", "base_records", "git_drafts")
+REQUIRED = ("sync", "commit", "discard", "base_records", "git_drafts", "keeps_what_jp_overwrites")
 
 MEANING = {
     "sync": "`jpfs sync`",
@@ -51,8 +51,7 @@ def edit_in_store(case, digits, time=None):
 def keeps_what_jp_overwrites(case, tree, digits, path):
     tree.wait_quiet()
     old, new = edit_in_store(case, digits)
-    if read(path) != new:
-        return False
+    poll(lambda: "" if read(path) == new else "it is not shown", "a version that jp puts in the store")
     tree.wait_quiet()
     tree.umount()
     return old in case.ledger.kept(digits, EVENTS)
@@ -80,8 +79,6 @@ def probe(program):
     features = dict.fromkeys(MEANING, False)
     for name in ("sync", "commit", "discard"):
         features[name] = with_one(program, lambda case, *_, name=name: case.world.jpfs("help", name).returncode == 0)
-    # What jp overwrites is kept when a reader of the mount sees the new version. Nobody watches the store
-    # yet, so when nobody reads, nobody notices: the model does not insist on keeps_what_jp_overwrites.
-    for question in (base_records, git_drafts):
+    for question in (base_records, git_drafts, keeps_what_jp_overwrites):
         features[question.__name__] = with_one(program, question)
     return features

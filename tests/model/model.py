@@ -26,12 +26,14 @@ never be. Every step ends with these questions:
 5. Does mounting and unmounting change nothing at all?
 
 "Within moments" is a poll with a generous deadline, so a busy machine makes it slow and never red. The
-steps come one after another, but daemons work in the background, and a wait for quiet is a step of its
-own kind (chosen at random, like the others): most steps run into work in progress.
+steps come one after another, but daemons work in the background, and most steps run into work in
+progress. What is waited for before a step is what two people or programs at once could not tell either:
+who writes where another one has just written sees that first (Case.flush).
 
 Each episode is a hundred steps in a fresh world. The seed of a run gives each episode its own, and
-each step too, so `--seed N --episode I` does the same again, and `--shrink` takes steps away for as long
-as it still fails. (Daemons have a clock and threads of their own: a race may need `--repeat`.)
+each step too; commits have the same dates and so the same names. So `--seed N --episode I` does the same
+again, and `--shrink` takes steps away for as long as it still fails. (Daemons have a clock and threads of
+their own: a race may need `--repeat`.)
 
 What the program does not do yet is probed at the start (features.py), and the model is lenient there.
 """
@@ -202,11 +204,14 @@ def parse_options():
     parser.add_argument("--strict", action="store_true", help="don't look away from known faults (NEEDSWORK)")
     parser.add_argument("--deadline", type=float, default=world.DEADLINE,
                         help="seconds for what has to happen within moments (default: %(default)s)")
+    parser.add_argument("--memory", action="store_true", help="work in /dev/shm if it is there, and not in $TMPDIR")
     parser.add_argument("--without", default="", help="kinds of steps that are left out, e.g. kill,edit_base_config")
     options = parser.parse_args()
     options.without = set(filter(None, options.without.split(",")))
     if options.without - set(STEPS):
         parser.error("no such steps: " + ", ".join(sorted(options.without - set(STEPS))))
+    if options.memory and os.access("/dev/shm", os.W_OK | os.X_OK):
+        world.World.place = "/dev/shm"
     world.DEADLINE = options.deadline
     Case.is_strict = options.strict
     if not options.program:

@@ -190,11 +190,12 @@ def end_with_parent():
 
 
 class World:
+    place = None  # the directory for all worlds; None: $TMPDIR
     alive = set()  # whoever is interrupted at any point ends them all
 
     def __init__(self, program):
         self.program = program
-        self.base = os.path.realpath(tempfile.mkdtemp(prefix="jpfs-model-"))
+        self.base = os.path.realpath(tempfile.mkdtemp(prefix="jpfs-model-", dir=self.place))
         self.pids = {}
         self.alive.add(self)
         self.notes = []

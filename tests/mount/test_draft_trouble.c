@@ -424,9 +424,65 @@ static void what_stands_beside_a_draft_is_shown_after_mounting_again(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+/* As `jp conversation edit` does: what is shown while the durable directory is gone is what jp copies. */
+static void a_committed_draft_is_shown_when_the_durable_directory_goes(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; title() { echo \"{\\\"title\\\": \\\"$1\\\", \\\"last_activated_at\\\": "
+	     "\\\"2026-03-0$2 10:00:00.0\\\"}\"; }\n"
+	     "title first 6 > \"$m\"; until_ok has first \"$D/$X/metadata.json\"; until_ok quiet\n"
+	     "git commit -qam first; title second 7 > \"$m\"; until_ok has second "
+	     "\"$D/$X/metadata.json\"; until_ok quiet\n"
+	     "git checkout -q -- \"$m\"; until_ok drafts 1; until_ok quiet; has first \"$m\"\n"
+	     "title third 8 > \"$D/$X/metadata.json.tmp\"\n"
+	     "mv \"$D/$X/metadata.json.tmp\" \"$D/$X/metadata.json\"; sleep 0.2; until_ok quiet\n"
+	     "\"$J\" commit \"$X\"; drafts 0; has first \"$D/$X/metadata.json\"; until_ok quiet\n"
+	     "cp -r \"$D/$X\" ../copy; rm -r \"$D/$X\"; has first \"$m\"; cp -r \"$V/$X\" "
+	     "\"$D/$X\"\n"
+	     "diff -r ../copy \"$D/$X\"; until_ok has first \"$m\"; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
+/* The worktree has the draft in the place of the durable version. */
+static void what_others_replace_beneath_a_draft_is_kept(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t, ":"))
+		return;
+	STEP(&t.f,
+	     ". ../lib.sh; jp() { python3 - \"$1\" \"$DE\" <<'E'\n"
+	     "import json, os, sys\n"
+	     "events = json.load(open(sys.argv[2]))[:-1]\n"
+	     "events.append({'timestamp': '2026-03-06 11:00:00.0', 'type': 'chat_request',\n"
+	     "               'content': sys.argv[1]})\n"
+	     "with open(sys.argv[2] + '.tmp', 'w') as file:\n"
+	     "    json.dump(events, file)\n"
+	     "os.rename(sys.argv[2] + '.tmp', sys.argv[2])\n"
+	     "E\n"
+	     "}\n"
+	     "git switch -q older; until_ok drafts 1; until_ok quiet\n"
+	     "jp one; until_ok kept 'the third'; until_ok quiet\n"
+	     "jp two; until_ok kept one; until_ok quiet; jp three; until_ok kept two; drafts 1\n"
+	     /* And when jp dies in the middle of it. */
+	     "until_ok quiet; cp \"$DE\" ../durable; rm \"$DE\"; until_ok cmp -s ../durable "
+	     "\"$DE\"\n"
+	     "drafts 1; until_ok quiet\n"
+	     "git switch -q main; until_ok drafts 0; until_ok has three \"$e\"; until_ok quiet");
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		TEST(what_others_replace_beneath_a_draft_is_kept),
+		TEST(a_committed_draft_is_shown_when_the_durable_directory_goes),
 		TEST(what_stands_beside_a_draft_is_shown_after_mounting_again),
 		TEST(what_only_a_draft_had_is_kept_whatever_takes_its_directory),
 		TEST(a_draft_that_is_removed_as_soon_as_it_is_written_is_kept),
