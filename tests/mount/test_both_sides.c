@@ -93,6 +93,31 @@ static void what_git_puts_back_while_the_mount_is_away_is_met_as_if_it_was_there
 }
 
 /*
+ * jp deletes what has expired by either side's metadata, from both. What another worktree has taken back is
+ * taken back here, too, whatever the times of the files say.
+ */
+static void an_expiry_that_was_taken_back_elsewhere_is_not_shown_here(void)
+{
+	cleanup_two struct two t;
+
+	if (!begin(&t))
+		return;
+	two_mount_other(&t);
+	STEP(&t.f, ". ../lib.sh; cp \"$m\" ../lasting\n"
+		   "sed -i 's/\"title\"/\"expires_at\": \"2026-03-06 00:00:00.0\",\\n  &/' \"$m\"\n"
+		   "until_ok has expires_at \"$DM\"; until_ok has expires_at "
+		   "\"$WV/$X/metadata.json\"; until_ok quiet");
+	fixture_umount(&t.f);
+	STEP(&t.f, ". ../lib.sh; cat ../lasting > \"$WV/$X/metadata.json\"; until_ok same "
+		   "../lasting \"$DM\"\n"
+		   "has expires_at \"$m\"; touch \"$m\"");
+	fixture_mount(&t.f);
+	STEP(&t.f, ". ../lib.sh; same ../lasting \"$m\"; same ../lasting \"$DM\"; until_ok quiet; "
+		   "drafts 0");
+	two_end_both(&t);
+}
+
+/*
  * What is in step is told by stat alone. The conversations here are large, so that nobody who looks into
  * even a tenth of them stays below the limit; the kernel counts what is read, by the daemon and by sync.
  */
@@ -312,6 +337,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		TEST(a_checkout_of_what_a_kept_version_contains_is_a_draft),
 		TEST(what_git_puts_back_while_the_mount_is_away_is_met_as_if_it_was_there),
+		TEST(an_expiry_that_was_taken_back_elsewhere_is_not_shown_here),
 		TEST(a_thousand_in_step_are_met_without_reading_them),
 		TEST(a_clone_gets_the_turns_that_it_lacks),
 		TEST(a_backup_that_is_restored_costs_no_turn),
