@@ -9,7 +9,7 @@ static const char LIBRARY[] =
 	"import json, sys\n"
 	"how, what, path = sys.argv[1:]\n"
 	"events = json.load(open(path))\n"
-	"if how == 'cut':\n"
+	"if how == 'trim':\n"
 	"    events = events[:int(what)]\n"
 	"else:\n"
 	"    events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
@@ -19,7 +19,7 @@ static const char LIBRARY[] =
 	"E\n"
 	"}\n"
 	"append() { rewrite_events append \"$1\" \"${2-$e}\"; }\n"
-	"cut() { rewrite_events cut \"$1\" \"${2-$e}\"; }\n"
+	"trim() { rewrite_events trim \"$1\" \"${2-$e}\"; }\n"
 	"retitle() { sed -i \"s/\\\"title\\\": \\\".*\\\"/\\\"title\\\": \\\"$2\\\"/\" "
 	"\"$1/metadata.json\"; }\n"
 	"titled() { [ \"$(title \"$1\")\" = \"$2\" ]; }\n"
@@ -38,16 +38,20 @@ static const char LIBRARY[] =
 	"clean() { git -C \"${1-$P}\" status --porcelain > ../status\n"
 	"  [ ! -s ../status ] || fail \"git sees: $(cat ../status)\"; }\n";
 
-bool two_begin(struct two *two, const char *more)
+void two_functions(struct fixture *fixture, const char *more)
 {
 	cleanup_free char *script = NULL;
 
+	CU_ASSERT_FATAL(asprintf(&script, "cat > ../lib.sh <<'END'\n%s%sEND\n", LIBRARY, more) > 0);
+	STEP(fixture, script);
+}
+
+bool two_begin(struct two *two, const char *more)
+{
 	if (!fixture_begin(&two->f))
 		return false;
 	(void)snprintf(two->other, sizeof(two->other), "%.255s/wt", two->f.base);
-	if (asprintf(&script, "cat > ../lib.sh <<'END'\n%s%sEND\n", LIBRARY, more) < 0)
-		return false;
-	STEP(&two->f, script);
+	two_functions(&two->f, more);
 	return true;
 }
 

@@ -6,7 +6,7 @@
  *     $DE $DM $DB  the same in the store           $WE $WB  in the second worktree
  *
  *     append TEXT [FILE]   one more event, written as a person's editor does ($e)
- *     cut N [FILE]         leave N events
+ *     trim N [FILE]        leave N events
  *     retitle DIR TEXT     titled DIR TEXT: whether it has that title
  *     has TEXT FILE        same A B         gone PATH
  *     kept TEXT            something in history has it; `nothing_kept`
@@ -23,8 +23,10 @@ struct two {
 	char other[300]; /* $W */
 };
 
-/* Make the world; nothing is mounted, and there is no second worktree yet. `more` is shell that is added
- * to the functions above, or "". False: no mounts are to be had. */
+/* Put those functions there, and `more` after them. */
+void two_functions(struct fixture *fixture, const char *more);
+
+/* Make the world, with the functions; nothing is mounted, and there is no second worktree yet. False: no mounts are to be had. */
 bool two_begin(struct two *two, const char *more);
 void two_end(struct two *two);
 #define cleanup_two __attribute__((cleanup(two_end)))
