@@ -36,7 +36,11 @@
  * restore_snapshots of a cancelled edit             an_edit_that_is_taken_back_leaves_everything_as_it_was
  * validate: dot directories, files, whole ones      a_start_leaves_dot_directories_files_and_whole_ones_alone
  * orphaned *.tmp; directories ending so             a_start_removes_orphaned_temporary_files
- * trash: broken ones, names taken (-1)              what_is_broken_in_the_workspace_goes_to_its_trash
+ * trash: broken ones, names taken (-1, -2)          what_is_broken_in_the_workspace_goes_to_its_trash,
+ *                                                   what_is_no_conversation_goes_to_the_trash
+ * validate: whose lock is held                      what_is_locked_stays_however_broken
+ * an empty store: start, first save                 an_empty_store_takes_its_first_conversation
+ * names of directories from titles                  every_name_that_a_title_gives_is_taken
  * starts while others save                          * starts_in_the_middle_of_saves_trash_nothing
  * value: EISDIR, ENOENT, EEXIST, utimensat          the_errors_that_jp_relies_on_are_the_same
  * reads that see turns since                        * a_save_in_a_second_worktree_is_what_the_first_one_loads
@@ -51,6 +55,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -563,7 +568,100 @@ static void what_is_broken_in_the_workspace_goes_to_its_trash(void)
 		.act = start_with_broken});
 }
 
+static void start_with_all_that_is_no_conversation(struct world *w)
+{
+	CU_ASSERT_EQUAL(acted_jp_start(&w->jp).trashed, 5);
+	CU_ASSERT_EQUAL(acted_jp_presence(&w->jp, "17600000001"), ACTED_ABSENT);
+	CU_ASSERT_EQUAL(acted_jp_start(&w->jp).trashed, 0);
+}
+
+/* Each reason that jp has, in what the store knows nothing of; and a name that the trash has twice. */
+static void what_is_no_conversation_goes_to_the_trash(void)
+{
+	run(&(struct sequence){
+		.prepare = "mkdir -p \"$V/notes\" \"$V/.trash/notes\" \"$V/.trash/notes-1\"; echo "
+			   "x > \"$V/notes/x\"\n"
+			   "for n in 1 2 3 4; do cp -a \"$V/$X\" \"$V/1760000000$n-theirs\"; done\n"
+			   "rm \"$V/17600000001-theirs/metadata.json\" "
+			   "\"$V/17600000002-theirs/events.json\"\n"
+			   "echo '{' > \"$V/17600000003-theirs/metadata.json\"\n"
+			   "echo '[{\"type\": 1}]' > \"$V/17600000004-theirs/events.json\"",
+		.act = start_with_all_that_is_no_conversation});
+}
+
+static void start_while_locked(struct world *w)
+{
+	cleanup_close int lock = -EBADF;
+	char path[PATH_MAX];
+
+	(void)mkdir(w->jp.locks, 0777);
+	(void)snprintf(path, sizeof(path), "%s/jp-c" NEW_DIGITS ".lock", w->jp.locks);
+	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	CU_ASSERT_EQUAL_FATAL(flock(lock, LOCK_EX | LOCK_NB), 0);
+	CU_ASSERT_EQUAL(acted_jp_start(&w->jp).trashed, 0);
+	CU_ASSERT_EQUAL(acted_jp_presence(&w->jp, NEW_DIGITS), ACTED_EXTERNAL);
+	CU_ASSERT_EQUAL(flock(lock, LOCK_UN), 0);
+	CU_ASSERT_EQUAL(acted_jp_start(&w->jp).trashed, 1);
+}
+
+static void what_is_locked_stays_however_broken(void)
+{
+	run(&(struct sequence){.prepare = "cp -a \"$V/$X\" \"$V/" NEW_NAME
+					  "\"; echo '[' > \"$V/" NEW_NAME "/events.json\"",
+			       .act = start_while_locked});
+}
+
+static void start_with_nothing(struct world *w)
+{
+	struct acted_conversation what =
+		acted_in_memory(&w->memory, NEW_DIGITS, NEW_NAME, "A new one", 2);
+	struct acted_start start = acted_jp_start(&w->jp);
+
+	CU_ASSERT_EQUAL(start.listed, 0);
+	CU_ASSERT_EQUAL(start.trashed, 0);
+	DONE(acted_jp_save(&w->jp, &what));
+	CU_ASSERT_EQUAL(acted_jp_presence(&w->jp, NEW_DIGITS), ACTED_PROJECTED);
+}
+
+/* A mount with nothing in it gets out of the way of whoever lists it, and jp goes on all the same. */
+static void an_empty_store_takes_its_first_conversation(void)
+{
+	run(&(struct sequence){.prepare = "rm -r \"$D\"/* \"$V\"/*", .act = start_with_nothing});
+}
+
 /* ---- what a directory must be able to do for jp ---- */
+
+/* As titles give them: jp-compat's table. A name of one ID follows another, so each is a rename as well. */
+static void save_under_every_name(struct world *w)
+{
+	static const char *const names[] = {
+		NEW_DIGITS "-simple-title",
+		NEW_DIGITS "-title-with-spaces---chars",
+		NEW_DIGITS "-a-very-long-title-that-definitely-exceeds-the-sixty",
+		NEW_DIGITS,
+		NEW_DIGITS "---lead",
+		NEW_DIGITS "-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		NEW_DIGITS "-日本語-の-タイトル",
+		NEW_DIGITS "-½-²-ⅷ-①",
+		NEW_DIGITS "-σας",
+		NEW_DIGITS "-e-clair",
+		NEW_DIGITS "-𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩𝕩",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		struct acted_conversation what =
+			acted_in_memory(&w->memory, NEW_DIGITS, names[i], "A title", (int)i + 1);
+
+		DONE(acted_jp_save(&w->jp, &what));
+		CU_ASSERT_EQUAL(acted_jp_count(w->jp.work, NEW_DIGITS), 1);
+		CU_ASSERT(acted_jp_has(w->jp.work, &what));
+	}
+}
+
+static void every_name_that_a_title_gives_is_taken(void)
+{
+	run(&(struct sequence){.act = save_under_every_name});
+}
 
 static void ask_for_errors(struct world *w)
 {
@@ -622,6 +720,10 @@ int main(void)
 		TEST(a_start_leaves_dot_directories_files_and_whole_ones_alone),
 		TEST(a_start_removes_orphaned_temporary_files),
 		TEST(what_is_broken_in_the_workspace_goes_to_its_trash),
+		TEST(what_is_no_conversation_goes_to_the_trash),
+		TEST(what_is_locked_stays_however_broken),
+		TEST(an_empty_store_takes_its_first_conversation),
+		TEST(every_name_that_a_title_gives_is_taken),
 		TEST(the_errors_that_jp_relies_on_are_the_same),
 		CU_TEST_INFO_NULL,
 	};

@@ -3,67 +3,31 @@
  * finds it, there is no room for it, it lies in the archive. What the durable version does not contain is
  * never lost, and no draft ever takes anything away from the store. Semantics, sections 5 to 8.
  */
-#include "tests/mount/fixture.h"
+#include "tests/mount/two_worktrees.h"
 
 #include <time.h>
 
 /*
- * For every script, with `. ../lib.sh`: $e and $m are events.json and metadata.json of the first
- * conversation, $DE the durable events; the branch `older` has two events of it, main has three.
+ * Beside two_worktrees.h, for scripts; the branch `older` has two events of the first conversation, main has
+ * three:
  *
- *     append TEXT [FILE]   one more event, written as a person's editor does
  *     half TEXT [FILE]     what jp would reject, and so stays a draft
- *     drafts N [ROOT]      so many are named
  *     stands               the durable version has all that was ever committed to it
- *     kept TEXT            it is in the history
+ *     fill DIR             leaves no room on its filesystem
  */
-static const char LIBRARY[] =
-	"cat > ../lib.sh <<'END'\n"
-	"e=$V/$X/events.json; m=$V/$X/metadata.json; DE=$D/$X/events.json; WE=$WV/$X/events.json\n"
-	"append() { python3 - \"$1\" \"${2-$e}\" <<'E'\n"
-	"import json, sys\n"
-	"events = json.load(open(sys.argv[2]))\n"
-	"events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
-	"               'content': sys.argv[1]})\n"
-	"with open(sys.argv[2], 'w') as file:\n"
-	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
-	"E\n"
-	"}\n"
+static const char FUNCTIONS[] =
 	"half() { printf '[ \"%s\"' \"$1\" > \"${2-$e}\"; }\n"
 	"status() { \"$J\" status --json \"${1-$P}\"; }\n"
-	"drafts() { [ \"$(status ${2-$P} | python3 -c 'import json, sys\n"
-	"print(len(json.load(sys.stdin)[0][\"conversations\"][\"drafts\"]))')\" = $1 ]; }\n"
-	"quiet() { status ${1-$P} | python3 -c 'import json, sys\n"
-	"p = json.load(sys.stdin)[0][\"pending\"]; sys.exit(p[\"commits\"] + p[\"projections\"] > "
-	"0)'; }\n"
-	"has() { grep -q \"$1\" \"$2\"; }\n"
-	"kept() { grep -rqF \"$1\" \"$S/jpfs/history\"; }\n"
 	"stands() { d=$(find \"$D\" -type d -name \"$X\")\n"
 	"  has 'the third' \"$d/events.json\" || fail 'the store went back'; }\n"
-	"clean() { git -C \"${1-$P}\" status --porcelain > ../status\n"
-	"  [ ! -s ../status ] || fail \"git sees: $(cat ../status)\"; }\n"
 	"fill() { dd if=/dev/zero of=\"$1/filler\" bs=64k 2>/dev/null || :\n"
-	"  while echo x >> \"$1/filler2\"; do :; done 2>/dev/null; :; }\n"
-	"END\n";
-
-struct two {
-	struct fixture f;
-	char other[300];
-};
-
-static void two_end(struct two *two)
-{
-	fixture_end(&two->f);
-}
-#define cleanup_two __attribute__((cleanup(two_end)))
+	"  while echo x >> \"$1/filler2\"; do :; done 2>/dev/null; :; }\n";
 
 /* `prepare`: a script before anything is committed or mounted. */
 static bool begin(struct two *two, const char *prepare)
 {
-	if (!fixture_begin(&two->f))
+	if (!two_begin(two, FUNCTIONS))
 		return false;
-	(void)snprintf(two->other, sizeof(two->other), "%.255s/wt", two->f.base);
-	STEP(&two->f, LIBRARY);
 	STEP(&two->f, prepare);
 	STEP(&two->f, ". ../lib.sh; git branch older; append 'the third' \"$(find \"$V\" -path "
 		      "\"*/$X/events.json\")\"\n"

@@ -2,64 +2,18 @@
  * Drafts: what one worktree shows and the store does not take. Semantics, sections 5 and 8, with
  * real git, mounted and unmounted, and with a second worktree that must never go back.
  */
-#include "tests/mount/fixture.h"
+#include "tests/mount/two_worktrees.h"
 
-struct two {
-	struct fixture f;
-	char other[300];
-};
-
-static void two_end(struct two *two)
-{
-	fixture_end(&two->f);
-}
-#define cleanup_two __attribute__((cleanup(two_end)))
-
-/*
- * For every script, with `. ../lib.sh`: the file $e (events) and $m (metadata) of the first
- * conversation; `append TEXT [FILE]`, `cut N` (leave N events), `drafts N [ROOT]` (so many are
- * named), `has TEXT FILE`, `clean` (git sees nothing), `quiet` (nothing is pending).
- */
-static const char LIBRARY[] =
-	"cat > ../lib.sh <<'END'\n"
-	"e=$V/$X/events.json; m=$V/$X/metadata.json; DE=$D/$X/events.json; WE=$WV/$X/events.json\n"
-	"append() { python3 - \"$1\" \"${2-$e}\" <<'E'\n"
-	"import json, sys\n"
-	"events = json.load(open(sys.argv[2]))\n"
-	"events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
-	"               'content': sys.argv[1]})\n"
-	"with open(sys.argv[2], 'w') as file:\n"
-	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
-	"E\n"
-	"}\n"
-	"cut() { python3 - \"$1\" \"${2-$e}\" <<'E'\n"
-	"import json, sys\n"
-	"events = json.load(open(sys.argv[2]))[:int(sys.argv[1])]\n"
-	"with open(sys.argv[2], 'w') as file:\n"
-	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
-	"E\n"
-	"}\n"
-	"drafts() { [ \"$(\"$J\" status --json \"${2-$P}\" | python3 -c 'import json, sys\n"
-	"print(len(json.load(sys.stdin)[0][\"conversations\"][\"drafts\"]))')\" = $1 ]; }\n"
-	"has() { grep -q \"$1\" \"$2\"; }\n"
-	"same() { cmp -s \"$1\" \"$2\"; }\n"
-	"clean() { git -C \"${1-$P}\" status --porcelain > ../status\n"
-	"  [ ! -s ../status ] || fail \"git sees: $(cat ../status)\"; }\n"
-	"quiet() { \"$J\" status --json \"${1-$P}\" | python3 -c 'import json, sys\n"
-	"p = json.load(sys.stdin)[0][\"pending\"]; sys.exit(p[\"commits\"] + p[\"projections\"] > "
-	"0)'\n"
-	"}\n"
+/* Beside two_worktrees.h, for scripts: `decide HOW [DIR]` ends a draft by the attribute. */
+static const char FUNCTIONS[] =
 	"decide() { python3 -c 'import os, sys; os.setxattr(sys.argv[1], \"user.jpfs.draft\",\n"
-	"  sys.argv[2].encode())' \"${2-$V/$X}\" $1; }\n"
-	"END\n";
+	"  sys.argv[2].encode())' \"${2-$V/$X}\" $1; }\n";
 
 /* Two commits: `older` has the conversation with two events, main has one more. */
 static bool begin(struct two *two)
 {
-	if (!fixture_begin(&two->f))
+	if (!two_begin(two, FUNCTIONS))
 		return false;
-	(void)snprintf(two->other, sizeof(two->other), "%.255s/wt", two->f.base);
-	STEP(&two->f, LIBRARY);
 	STEP(&two->f, ". ../lib.sh; git branch older; append 'the third'; git commit -qam two");
 	fixture_mount(&two->f);
 	STEP(&two->f, ". ../lib.sh; until_ok test -d \"$D/" THIRD "\"; until_ok quiet");
@@ -200,11 +154,11 @@ static void a_trim_is_durable_at_once_mounted_and_a_draft_unmounted(void)
 
 	if (!begin(&t))
 		return;
-	STEP(&t.f, ". ../lib.sh; append 'the fourth'; until_ok has 'the fourth' \"$DE\"; cut 3\n"
+	STEP(&t.f, ". ../lib.sh; append 'the fourth'; until_ok has 'the fourth' \"$DE\"; trim 3\n"
 		   "until_ok same \"$e\" \"$DE\"; has 'the third' \"$DE\"; drafts 0\n"
 		   "grep -rq 'the fourth' \"$S/jpfs/history\"; until_ok quiet");
 	fixture_umount(&t.f);
-	STEP(&t.f, ". ../lib.sh; cut 2");
+	STEP(&t.f, ". ../lib.sh; trim 2");
 	fixture_mount(&t.f);
 	STEP(&t.f, ". ../lib.sh; has 'the third' \"$e\" && fail shown; until_ok drafts 1\n"
 		   "has 'the third' \"$DE\"");
@@ -314,11 +268,11 @@ static void a_trim_is_durable_though_half_of_it_was_seen_before(void)
 
 	if (!begin(&t))
 		return;
-	STEP(&t.f,
-	     ". ../lib.sh; cp \"$e\" ../trimmed; cut 2 ../trimmed; head -c 50 ../trimmed > \"$e\"\n"
-	     "until_ok drafts 1; has 'the third' \"$DE\"; tail -c +51 ../trimmed >> \"$e\"\n"
-	     "until_ok same ../trimmed \"$DE\"; until_ok drafts 0\n"
-	     "grep -rq 'the third' \"$S/jpfs/history\"; until_ok quiet");
+	STEP(&t.f, ". ../lib.sh; cp \"$e\" ../trimmed; trim 2 ../trimmed; head -c 50 ../trimmed > "
+		   "\"$e\"\n"
+		   "until_ok drafts 1; has 'the third' \"$DE\"; tail -c +51 ../trimmed >> \"$e\"\n"
+		   "until_ok same ../trimmed \"$DE\"; until_ok drafts 0\n"
+		   "grep -rq 'the third' \"$S/jpfs/history\"; until_ok quiet");
 	fixture_umount(&t.f);
 	CHECK_INVARIANTS(&t.f);
 }
@@ -445,7 +399,7 @@ static void an_editor_that_keeps_a_backup_leaves_a_draft_one(void)
 	if (!begin(&t))
 		return;
 	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; cp \"$e\" ../trimmed\n"
-		   "cut 1 ../trimmed; mv \"$e\" \"$e~\"; cat ../trimmed > \"$e\"; rm \"$e~\"\n"
+		   "trim 1 ../trimmed; mv \"$e\" \"$e~\"; cat ../trimmed > \"$e\"; rm \"$e~\"\n"
 		   "until_ok drafts 1; until_ok quiet; sleep 1; drafts 1; same ../trimmed \"$e\"\n"
 		   "has 'the third' \"$DE\"; head -c 50 ../trimmed > \"$e\"; sleep 1\n"
 		   "tail -c +51 ../trimmed >> \"$e\"; until_ok quiet; sleep 1; drafts 1\n"

@@ -2,38 +2,15 @@
  * History and trash by command: listing, showing, comparing, restoring, removing, pruning. Mounted,
  * not mounted, and from another worktree. Semantics, sections 6 and 7.
  */
-#include "tests/mount/fixture.h"
+#include "tests/mount/two_worktrees.h"
 
 /*
- * For every script, with `. ../lib.sh`: $I the first conversation's ID, $H its history, $T its
- * trash; `append TEXT [FILE]`, `trim N [FILE]` (leave N events), `quiet` (nothing is pending);
- * `version FILE [N]` the N-th newest version that is kept of a file, by its name; `having
- * TEXT` the newest that is told by it; `says TEXT COMMAND...`; `refused CODE TEXT COMMAND...`.
+ * Beside two_worktrees.h, for scripts: $I the first conversation's ID, $H its history, $T its trash;
+ * `version FILE [N]` the N-th newest version that is kept of a file, by its name; `having TEXT` the newest
+ * that is told by it; `says TEXT COMMAND...`; `refused CODE TEXT COMMAND...`.
  */
-static const char LIBRARY[] =
-	"cat > ../lib.sh <<'END'\n"
+static const char FUNCTIONS[] =
 	"I=17457886043 H=$S/jpfs/history/17457886043 T=$S/jpfs/trash/17457886043\n"
-	"e=$V/$X/events.json DE=$D/$X/events.json DM=$D/$X/metadata.json\n"
-	"append() { python3 - \"$1\" \"${2-$e}\" <<'E'\n"
-	"import json, sys\n"
-	"events = json.load(open(sys.argv[2]))\n"
-	"events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
-	"               'content': sys.argv[1]})\n"
-	"with open(sys.argv[2], 'w') as file:\n"
-	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
-	"E\n"
-	"}\n"
-	"trim() { python3 - \"$1\" \"${2-$e}\" <<'E'\n"
-	"import json, sys\n"
-	"events = json.load(open(sys.argv[2]))[:int(sys.argv[1])]\n"
-	"with open(sys.argv[2], 'w') as file:\n"
-	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
-	"E\n"
-	"}\n"
-	"quiet() { \"$J\" status --json \"${1-$P}\" | python3 -c 'import json, sys\n"
-	"p = json.load(sys.stdin)[0].get(\"pending\") or {\"commits\": 0, \"projections\": 0}\n"
-	"sys.exit(p[\"commits\"] + p[\"projections\"] > 0)'\n"
-	"}\n"
 	"version() { \"$J\" history --json ${3-$I} | python3 -c 'import json, sys\n"
 	"all = [v[\"version\"] for v in json.load(sys.stdin)[\"versions\"]\n"
 	"       if v[\"file\"] == sys.argv[1]]\n"
@@ -45,8 +22,7 @@ static const char LIBRARY[] =
 	"  grep -qF -- \"$text\" ../out || fail \"no '$text' of $*: $(cat ../out)\"; }\n"
 	"refused() { code=$1 text=$2; shift 2; got=0; \"$@\" > ../out 2> ../err || got=$?\n"
 	"  [ $got = $code ] || fail \"exit code $got of $*: $(cat ../out ../err)\"\n"
-	"  grep -qF -- \"$text\" ../err || fail \"no '$text' of $*: $(cat ../err)\"; }\n"
-	"END\n";
+	"  grep -qF -- \"$text\" ../err || fail \"no '$text' of $*: $(cat ../err)\"; }\n";
 
 struct world {
 	struct fixture f;
@@ -66,7 +42,7 @@ static bool begin(struct world *world)
 	if (!fixture_begin(&world->f))
 		return false;
 	(void)snprintf(world->other, sizeof(world->other), "%.255s/wt", world->f.base);
-	STEP(&world->f, LIBRARY);
+	two_functions(&world->f, FUNCTIONS);
 	fixture_mount(&world->f);
 	STEP(&world->f,
 	     ". ../lib.sh; until_ok test -e \"$DE\"; until_ok test -e \"$D/" THIRD "\"\n"

@@ -3,30 +3,13 @@
  * has no base_config.json. Who switches to a commit from before that file existed gets a version
  * that has none: the absence is taken with it, left with it, and hidden with it while it is a draft.
  */
-#include "tests/mount/fixture.h"
-
-struct two {
-	struct fixture f;
-	char other[300];
-};
-
-static void two_end(struct two *two)
-{
-	fixture_end(&two->f);
-}
-#define cleanup_two __attribute__((cleanup(two_end)))
+#include "tests/mount/two_worktrees.h"
 
 /*
- * For every script, with `. ../lib.sh`: $e and $b are events.json and base_config.json of the first
- * conversation in the view, $DE and $DB in the store, $WE and $WB in the second worktree.
- * `append TEXT`, `drafts N`, `has TEXT FILE`, `same A B`, `clean`, `quiet [ROOT]`, `kept TEXT` (in
- * history), `nothing_kept`, `packed` and `apart` (the layout of the store's version).
+ * Beside two_worktrees.h, for scripts: `rewrite pack|unpack|no FILE TEXT`; `packed` and `apart`, the layout
+ * of the store's version; `settled N`, nothing is pending, N drafts, git sees nothing.
  */
-static const char LIBRARY[] =
-	"cat > ../lib.sh <<'END'\n"
-	"e=$V/$X/events.json; b=$V/$X/base_config.json\n"
-	"DE=$D/$X/events.json; DB=$D/$X/base_config.json\n"
-	"WE=$WV/$X/events.json; WB=$WV/$X/base_config.json\n"
+static const char FUNCTIONS[] =
 	"rewrite() { python3 - \"$@\" <<'E'\n"
 	"import json, os, sys\n"
 	"how, name, text = sys.argv[1:4]\n"
@@ -46,25 +29,9 @@ static const char LIBRARY[] =
 	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
 	"E\n"
 	"}\n"
-	"append() { rewrite no \"${2-$e}\" \"$1\"; }\n"
-	"drafts() { [ \"$(\"$J\" status --json \"${2-$P}\" | python3 -c 'import json, sys\n"
-	"print(len(json.load(sys.stdin)[0][\"conversations\"][\"drafts\"]))')\" = $1 ]; }\n"
-	"has() { grep -q \"$1\" \"$2\"; }\n"
-	"same() { cmp -s \"$1\" \"$2\"; }\n"
-	"gone() { [ ! -e \"$1\" ]; }\n"
-	"clean() { git -C \"${1-$P}\" status --porcelain > ../status\n"
-	"  [ ! -s ../status ] || fail \"git sees: $(cat ../status)\"; }\n"
-	"quiet() { \"$J\" status --json \"${1-$P}\" | python3 -c 'import json, sys\n"
-	"p = json.load(sys.stdin)[0][\"pending\"]; sys.exit(p[\"commits\"] + p[\"projections\"] > "
-	"0)'\n"
-	"}\n"
-	"kept() { grep -rq \"$1\" \"$S/jpfs/history\"; }\n"
-	"nothing_kept() { [ -z \"$(find \"$S/jpfs/history\" -type f)\" ] ||\n"
-	"  fail \"kept: $(find \"$S/jpfs/history\" -type f)\"; }\n"
 	"packed() { has config_delta \"$DE\" && gone \"$DB\"; }\n"
 	"apart() { ! has config_delta \"$DE\" && [ -e \"$DB\" ]; }\n"
-	"settled() { until_ok quiet; until_ok drafts \"$1\"; clean; }\n"
-	"END\n";
+	"settled() { until_ok quiet; until_ok drafts \"$1\"; clean; }\n";
 
 /*
  * Branches: `older` has the older layout, main the newer one with one event more, and `again` is the
@@ -72,10 +39,8 @@ static const char LIBRARY[] =
  */
 static bool begin(struct two *two)
 {
-	if (!fixture_begin(&two->f))
+	if (!two_begin(two, FUNCTIONS))
 		return false;
-	(void)snprintf(two->other, sizeof(two->other), "%.255s/wt", two->f.base);
-	STEP(&two->f, LIBRARY);
 	STEP(&two->f, ". ../lib.sh; cp \"$b\" ../base; rewrite pack \"$e\" ''\n"
 		      "git add -A; git commit -qm older; git branch older\n"
 		      "rewrite unpack \"$e\" 'the third'; cp ../base \"$b\"\n"

@@ -209,6 +209,159 @@ static void who_reads_right_after_discard_reads_the_durable_version(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* By the beginning of its ID, and for a worktree that is elsewhere, mounted or not. */
+static void commands_reach_another_worktree_by_the_beginning_of_an_id(void)
+{
+	cleanup_fixture struct fixture f;
+	char other[300];
+
+	if (!begin(&f))
+		return;
+	(void)snprintf(other, sizeof(other), "%.255s/wt", f.base);
+	STEP(&f, "cp -a \"$V/$X\" \"$V/17600000000-another\"; git add -A; git commit -qm another\n"
+		 "\"$J\" sync; git worktree add -q -b side \"$W\"; \"$J\" sync \"$W\"; cp -a "
+		 "\"$D\" ../kept");
+	for (int round = 0; round < 2; round++) {
+		STEP(&f, ". ../lib.sh; [ \"$(\"$J\" -C \"$W\" unproject 176)\" = 'taken out: "
+			 "17600000000-another' ]\n"
+			 "[ ! -e \"$WV/17600000000-another\" ]; [ -e "
+			 "\"$V/17600000000-another/events.json\" ]\n"
+			 "refused 1 \"$J\" -C \"$W\" unproject 1745788604; grep -q 'more than one' "
+			 "../err\n"
+			 "for n in 17457886043 17457886044 17457886045; do grep -q \"^hint: .*$n\" "
+			 "../err; done\n"
+			 "[ -e \"$WV/$X\" ]; (cd \"$W\"; \"$J\" project 1760); [ -e "
+			 "\"$WV/17600000000-another/events.json\" ]\n"
+			 "\"$J\" -C \"$W\" unproject \"$WV/$X\" " SECOND
+			 "; [ ! -e \"$WV/$X\" ]; [ ! -e \"$WV/" SECOND "\" ]\n"
+			 "[ -e \"$V/$X/events.json\" ]; \"$J\" -C \"$W\" project $X 17457886044; "
+			 "diff -r ../kept \"$D\"\n"
+			 "diff -r \"$WV\" \"$D\"");
+		/* Drafts there, ended from here. */
+		STEP(&f,
+		     ". ../lib.sh; n=17600000000-another; sed -i 's/First Title?/& and more/' "
+		     "\"$D/$n/events.json\"\n"
+		     "\"$J\" sync \"$W\"; until_ok grep -q 'and more' \"$WV/$n/events.json\"\n"
+		     "until_ok sh -c '\"$J\" -C \"$W\" sync'; cp \"$D/$n/events.json\" ../durable\n"
+		     "git -C \"$W\" checkout -q -- .; \"$J\" sync \"$W\"; \"$J\" status \"$W\" > "
+		     "../said\n"
+		     "grep -q 'and more' \"$WV/$n/events.json\" && fail 'no draft'; cmp ../durable "
+		     "\"$D/$n/events.json\"\n"
+		     "\"$J\" -C \"$W\" discard 176; cmp ../durable \"$WV/$n/events.json\"\n"
+		     "git -C \"$W\" checkout -q -- .; \"$J\" sync \"$W\"; \"$J\" -C \"$W\" commit "
+		     "176\n"
+		     "cmp \"$WV/$n/events.json\" \"$D/$n/events.json\"; grep -rq 'and more' "
+		     "\"$S/jpfs/history/17600000000\"\n"
+		     "grep -q 'and more' \"$D/$n/events.json\" && fail 'not committed'\n"
+		     "rm -rf \"$S/jpfs/history/17600000000\"; rm -rf ../kept; cp -a \"$D\" "
+		     "../kept");
+		if (round == 0)
+			fixture_mount_at(&f, other, "");
+	}
+	fixture_umount_at(&f, other);
+	STEP(&f, "\"$J\" sync; diff -r \"$V\" \"$D\"");
+	fixture_check_at(&f, other, __FILE__, __LINE__);
+}
+
+/* Where it was started, by the name of the worktree: one that was only brought there is from elsewhere. */
+static void where_a_conversation_was_started_is_told(void)
+{
+	cleanup_fixture struct fixture f;
+	char other[300];
+
+	if (!begin(&f))
+		return;
+	(void)snprintf(other, sizeof(other), "%.255s/wt", f.base);
+	STEP(&f, "\"$J\" sync; git worktree add -q -b side \"$W\"");
+	fixture_mount(&f);
+	fixture_mount_at(&f, other, "");
+	STEP(&f,
+	     "now=$(date +%s); echo \"$now\" > ../now\n"
+	     "new() { mkdir \"$1\"; cp \"$D/$X\"/*.json \"$1\"; }\n"
+	     "new \"$V/${now}1-here\"; new \"$WV/${now}2-there\"; new "
+	     "\"$V/.jpfs/local/${now}3-local\"\n"
+	     "new \"$V/17457886050-older\"; for n in 1-here 2-there 3-local; do until_ok test -e "
+	     "\"$D/$now$n/events.json\"; done\n"
+	     "until_ok test -e \"$D/17457886050-older/events.json\"; python3 - \"$V/${now}1-here\" "
+	     "\"$WV/${now}2-there\" <<'E'\n"
+	     "import os, sys\n"
+	     "assert [os.getxattr(path, 'user.jpfs.origin') for path in sys.argv[1:]] == "
+	     "[b'project', b'wt']\n"
+	     "assert 'user.jpfs.origin' not in os.listxattr(os.path.join(os.environ['V'], "
+	     "'17457886050-older'))\n"
+	     "E\n"
+	     "cat > ../told.sh <<'E'\n"
+	     "now=$(cat ../now); \"$J\" ls --json --sort id > ../json; python3 - $now <<'F'\n"
+	     "import json, sys\n"
+	     "origins = {c['id']: c['origin'] for c in json.load(open('../json'))}\n"
+	     "assert [origins[sys.argv[1] + n] for n in '123'] == ['project', 'wt', 'project'], "
+	     "origins\n"
+	     "assert origins['17457886050'] is None and origins['17457886043'] is None, origins\n"
+	     "F\n"
+	     "\"$J\" ls > ../out; head -n 1 ../out | grep -q ' ORIGIN '; grep -q \"^${now}2 .* wt  "
+	     "*First Title\" ../out\n"
+	     "E\n"
+	     ". ../told.sh");
+	fixture_umount_at(&f, other);
+	fixture_umount(&f);
+	/* Not mounted, and when the worktree is gone. */
+	STEP(&f, ". ../told.sh; (cd \"$W\"; . ../told.sh); git worktree remove --force \"$W\"; . "
+		 "../told.sh");
+	CHECK_INVARIANTS(&f);
+}
+
+/* On a terminal, and when it takes longer than a second: it is stopped for that long as soon as it imports. */
+static void a_long_sync_says_on_a_terminal_how_far_it_is(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     "i=0; while [ $i -lt 150 ]; do cp -r \"$V/$X\" \"$V/$((17400000000 + i))\"; "
+	     "i=$((i+1)); done\n"
+	     "cat > ../slow.py <<'E'\n"
+	     "import os, pty, shutil, signal, sys, time\n"
+	     "store = os.environ['S']\n"
+	     "def sync(arguments):\n"
+	     "    # All that it said; None: it was not met while it imported.\n"
+	     "    pid, fd = pty.fork()\n"
+	     "    if pid == 0:\n"
+	     "        os.execvp(os.environ['J'], [os.environ['J'], 'sync'] + arguments)\n"
+	     "    while not (os.path.isdir(store + '/conversations') and os.listdir(store + "
+	     "'/conversations')):\n"
+	     "        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):\n"
+	     "            break\n"
+	     "    os.kill(pid, signal.SIGSTOP)\n"
+	     "    had = len(os.listdir(store + '/conversations'))\n"
+	     "    time.sleep(1.2)\n"
+	     "    os.kill(pid, signal.SIGCONT)\n"
+	     "    said = b''\n"
+	     "    while True:\n"
+	     "        try:\n"
+	     "            got = os.read(fd, 4096)\n"
+	     "        except OSError:\n"
+	     "            break\n"
+	     "        if not got:\n"
+	     "            break\n"
+	     "        said += got\n"
+	     "    os.close(fd)\n"
+	     "    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, said\n"
+	     "    return said.decode() if had < 100 else None\n"
+	     "for arguments in [], ['--json']:\n"
+	     "    said = None\n"
+	     "    while said is None:\n"
+	     "        shutil.rmtree(store, True)\n"
+	     "        said = sync(arguments)\n"
+	     "    assert '\\r100 of 153 conversations' in said, said\n"
+	     "    assert said.count('imported') >= 153, said\n"
+	     "    # It takes itself away again.\n"
+	     "    assert said.replace(' ', '').rfind('conversations\\r\\r') > 0, said\n"
+	     "E\n"
+	     "python3 ../slow.py; rm -rf \"$S\"; \"$J\" sync > ../said 2> ../err; [ ! -s ../err ]\n"
+	     "[ \"$(grep -c '^imported: ' ../said)\" = 153 ]");
+}
+
 static void a_worktree_in_work_is_left_alone(void)
 {
 	cleanup_fixture struct fixture f;
@@ -241,6 +394,9 @@ int main(void)
 		TEST(conversations_are_projected_and_taken_out_by_any_name),
 		TEST(drafts_are_ended_by_command_mounted_or_not),
 		TEST(who_reads_right_after_discard_reads_the_durable_version),
+		TEST(commands_reach_another_worktree_by_the_beginning_of_an_id),
+		TEST(where_a_conversation_was_started_is_told),
+		TEST(a_long_sync_says_on_a_terminal_how_far_it_is),
 		TEST(a_worktree_in_work_is_left_alone),
 		CU_TEST_INFO_NULL,
 	};

@@ -2,57 +2,17 @@
  * Several worktrees and the store itself, all changing the same conversations. Semantics, sections
  * 3 to 5 and 9.
  */
-#include "tests/mount/fixture.h"
-
-struct two {
-	struct fixture f;
-	char other[300];
-};
-
-static void two_end(struct two *two)
-{
-	fixture_end(&two->f);
-}
-#define cleanup_two __attribute__((cleanup(two_end)))
-
-/* What every script here may use, with `. ../lib.sh` at its start. */
-static const char LIBRARY[] =
-	"cat > ../lib.sh <<'END'\n"
-	"retitle() { sed -i \"s/\\\"title\\\": \\\".*\\\"/\\\"title\\\": \\\"$2\\\"/\" "
-	"\"$1/metadata.json\"; }\n"
-	"titled() { [ \"$(title \"$1\")\" = \"$2\" ]; }\n"
-	"same() { cmp -s \"$1\" \"$2\"; }\n"
-	"append() { python3 - \"$@\" <<'E'\n"
-	"import json, sys\n"
-	"events = json.load(open(sys.argv[1]))\n"
-	"events.append({'timestamp': '2026-03-06 10:00:00.0', 'type': 'chat_request',\n"
-	"               'content': sys.argv[2]})\n"
-	"with open(sys.argv[1], 'w') as file:\n"
-	"    file.write(json.dumps(events, indent=2) + '\\n')\n"
-	"E\n"
-	"}\n"
-	"END\n";
+#include "tests/mount/two_worktrees.h"
 
 /* The project and one more worktree of it, both mounted, all three conversations in the store. */
 static bool begin(struct two *two)
 {
-	if (!fixture_begin(&two->f))
+	if (!two_begin(two, ""))
 		return false;
-	(void)snprintf(two->other, sizeof(two->other), "%.255s/wt", two->f.base);
-	STEP(&two->f, LIBRARY);
 	fixture_mount(&two->f);
-	STEP(&two->f, "for n in $X " SECOND " " THIRD "; do until_ok test -d \"$D/$n\"; done\n"
-		      "git worktree add -q -b side \"$W\"");
-	fixture_mount_at(&two->f, two->other, "");
+	STEP(&two->f, "for n in $X " SECOND " " THIRD "; do until_ok test -d \"$D/$n\"; done");
+	two_mount_other(two);
 	return true;
-}
-
-static void end_both(struct two *two)
-{
-	fixture_umount_at(&two->f, two->other);
-	fixture_umount(&two->f);
-	CHECK_INVARIANTS(&two->f);
-	fixture_check_at(&two->f, two->other, __FILE__, __LINE__);
 }
 
 static void each_sees_what_the_other_writes(void)
@@ -65,13 +25,13 @@ static void each_sees_what_the_other_writes(void)
 		   "  retitle \"$V/$X\" \"here $i\"; until_ok titled \"$WV/$X\" \"here $i\"\n"
 		   "  retitle \"$WV/$X\" \"there $i\"; until_ok titled \"$V/$X\" \"there $i\"\n"
 		   "done\n"
-		   "append \"$V/$X/events.json\" 'asked here'; until_ok grep -q 'asked here' "
+		   "append 'asked here' \"$V/$X/events.json\"; until_ok grep -q 'asked here' "
 		   "\"$WV/$X/events.json\"\n"
-		   "append \"$WV/$X/events.json\" 'asked there'\n"
+		   "append 'asked there' \"$WV/$X/events.json\"\n"
 		   "until_ok same \"$V/$X/events.json\" \"$WV/$X/events.json\"\n"
 		   "grep -q 'asked here' \"$V/$X/events.json\"; grep -q 'asked there' "
 		   "\"$V/$X/events.json\"");
-	end_both(&t);
+	two_end_both(&t);
 	STEP(&t.f, "diff -r \"$V\" \"$WV\"; diff -r \"$V\" \"$D\"");
 }
 
@@ -84,7 +44,7 @@ static void a_listing_and_its_times_follow_the_other_worktree(void)
 	/* What was looked at a moment ago may be in a cache. */
 	STEP(&t.f,
 	     ". ../lib.sh; ls -l \"$WV/$X\" > /dev/null; cat \"$WV/$X\"/* > /dev/null\n"
-	     "append \"$V/$X/events.json\" 'a longer one'\n"
+	     "append 'a longer one' \"$V/$X/events.json\"\n"
 	     "stats() { stat -c '%s %.Y' \"$1/$X/events.json\"; }\n"
 	     "equal() { [ \"$(stats \"$V\")\" = \"$(stats \"$WV\")\" ]; }; until_ok equal\n"
 	     "until_ok same \"$V/$X/events.json\" \"$WV/$X/events.json\"\n"
@@ -94,7 +54,7 @@ static void a_listing_and_its_times_follow_the_other_worktree(void)
 	     "chmod 600 \"$WV/$X/events.json\"\n"
 	     "is600() { [ \"$(stat -c %a \"$1\")\" = 600 ]; }; until_ok is600 "
 	     "\"$V/$X/events.json\"");
-	end_both(&t);
+	two_end_both(&t);
 }
 
 static void a_conversation_made_in_one_is_not_in_the_other(void)
@@ -108,7 +68,7 @@ static void a_conversation_made_in_one_is_not_in_the_other(void)
 		   "ls \"$V\" | grep 17457886500 && fail listed; [ ! -e \"$V/$n\" ]\n"
 		   "cp -r \"$D/$n\" \"$V/$n\"; [ -e \"$V/$n/events.json\" ]; diff -r \"$V/$n\" "
 		   "\"$WV/$n\"");
-	end_both(&t);
+	two_end_both(&t);
 	STEP(&t.f, "diff -r \"$V/17457886500-made-there\" \"$WV/17457886500-made-there\"");
 }
 
@@ -124,7 +84,7 @@ static void a_removal_in_one_leaves_the_other(void)
 	     "/events.json\"\n"
 	     "retitle \"$WV/$X\" Alone; until_ok titled \"$D/$X\" Alone; [ ! -e \"$V/$X\" ]\n"
 	     "cp \"$WV/" SECOND "/events.json\" \"$V/" SECOND "/events.json\"");
-	end_both(&t);
+	two_end_both(&t);
 	STEP(&t.f,
 	     ". ../lib.sh; [ ! -e \"$V/$X\" ]; titled \"$WV/$X\" Alone; titled \"$D/$X\" Alone");
 }
@@ -165,7 +125,7 @@ static void archived_in_one_it_stays_live_in_the_other(void)
 	     "[ -z \"$(git -C \"$W\" status --porcelain)\" ]\n"
 	     "retitle \"$WV/$X\" 'Still live'; until_ok titled \"$V/.archive/$X\" 'Still live'\n"
 	     "mv \"$V/.archive/$X\" \"$V/$X\"; [ -d \"$D/$X\" ]; titled \"$V/$X\" 'Still live'");
-	end_both(&t);
+	two_end_both(&t);
 }
 
 static void direct_changes_in_the_store_are_seen_everywhere(void)
@@ -181,13 +141,13 @@ static void direct_changes_in_the_store_are_seen_everywhere(void)
 	     "  mv \"$D/$X/metadata.json.tmp\" \"$D/$X/metadata.json\"\n"
 	     "  until_ok titled \"$V/$X\" \"direct $k\"; until_ok titled \"$WV/$X\" \"direct $k\"\n"
 	     "done\n"
-	     "append \"$D/$X/events.json\" 'in the store'\n"
+	     "append 'in the store' \"$D/$X/events.json\"\n"
 	     "until_ok grep -q 'in the store' \"$V/$X/events.json\"\n"
 	     "until_ok grep -q 'in the store' \"$WV/$X/events.json\"\n"
 	     "mv \"$D/$X\" \"$D/17457886043-elsewhere\"; titled \"$V/$X\" 'direct 5'\n"
 	     "titled \"$WV/$X\" 'direct 5'; [ -z \"$(git -C \"$W\" status --porcelain | grep "
 	     "-v '^ M')\" ]");
-	end_both(&t);
+	two_end_both(&t);
 	STEP(&t.f, ". ../lib.sh; for v in \"$V\" \"$WV\"; do titled \"$v/$X\" 'direct 5'\n"
 		   "grep -q 'in the store' \"$v/$X/events.json\"; done");
 }
@@ -220,7 +180,7 @@ static void a_reader_of_the_mount_never_meets_half_a_direct_change(void)
 		   "    while open(f).read() != version(199):\n"
 		   "        assert time.time() < end, f\n"
 		   "E");
-	end_both(&t);
+	two_end_both(&t);
 }
 
 static void a_reader_holds_the_version_that_it_opened(void)
@@ -243,7 +203,7 @@ static void a_reader_holds_the_version_that_it_opened(void)
 	     "\"$WV/$X/metadata.json\"\n"
 	     "until_ok titled \"$V/$X\" 'Replaced again in the store Title'; cat <&3 | cmp - "
 	     "../new");
-	end_both(&t);
+	two_end_both(&t);
 }
 
 static void both_write_at_once_and_each_version_stays_whole(void)
@@ -273,7 +233,7 @@ static void both_write_at_once_and_each_version_stays_whole(void)
 	     "  cmp -s \"$V/$X/metadata.json\" \"$D/$X/metadata.json\"; }; until_ok settled\n"
 	     "grep -q ' 59\"' \"$D/$X/metadata.json\"\n"
 	     "three() { [ \"$(ls -A \"$D/$X\" | wc -l)\" = 3 ]; }; until_ok three");
-	end_both(&t);
+	two_end_both(&t);
 }
 
 static void a_draft_is_seen_in_its_own_worktree_only(void)
@@ -288,7 +248,7 @@ static void a_draft_is_seen_in_its_own_worktree_only(void)
 		   "retitle \"$V/$X\" 'Meanwhile'; until_ok titled \"$WV/$X\" Meanwhile\n"
 		   "grep -q '<<<' \"$WV/$X/events.json\"; cmp \"$D/$X/events.json\" ../e\n"
 		   "cat ../e > \"$WV/$X/events.json\"; until_ok same \"$WV/$X/events.json\" ../e");
-	end_both(&t);
+	two_end_both(&t);
 }
 
 static void a_new_worktree_shows_what_a_removed_one_left(void)
@@ -298,7 +258,7 @@ static void a_new_worktree_shows_what_a_removed_one_left(void)
 	if (!begin(&t))
 		return;
 	for (int i = 0; i < 3; i++) {
-		STEP(&t.f, ". ../lib.sh; append \"$WV/$X/events.json\" \"left behind\"\n"
+		STEP(&t.f, ". ../lib.sh; append 'left behind' \"$WV/$X/events.json\"\n"
 			   "cp \"$WV/$X/events.json\" ../left; git worktree remove --force \"$W\"\n"
 			   "[ ! -e \"$W\" ]");
 		fixture_wait_end(&t.f, t.other);
@@ -307,7 +267,7 @@ static void a_new_worktree_shows_what_a_removed_one_left(void)
 		fixture_mount_at(&t.f, t.other, "");
 		STEP(&t.f, "cmp ../left \"$WV/$X/events.json\"; cmp ../left \"$D/$X/events.json\"");
 	}
-	end_both(&t);
+	two_end_both(&t);
 }
 
 static void a_moved_worktree_takes_its_mount_along(void)
@@ -362,7 +322,7 @@ static void a_silo_that_another_mount_folds_is_found_again(void)
 		   "cp -a \"$D/$X\" \"$N/conversations/\"\n"
 		   "cp -a \"$D/$X\" \"$N/conversations/17457886500-only-there\"\n"
 		   "ln -s \"$W/.jp\" \"$N/storage\"\n"
-		   "append \"$V/$X/events.json\" 'asked before'\n"
+		   "append 'asked before' \"$V/$X/events.json\"\n"
 		   "until_ok grep -q 'asked before' \"$D/$X/events.json\"");
 	fixture_mount_at(&t.f, t.other, "");
 	STEP(&t.f,
@@ -370,7 +330,7 @@ static void a_silo_that_another_mount_folds_is_found_again(void)
 	     "[ \"$(ls \"$N/..\")\" = wt-abc12 ]; [ -e \"$N/conversations/17457886500-only-there\" "
 	     "]\n"
 	     "grep -q 'asked before' \"$N/conversations/$X/events.json\"\n"
-	     "retitle \"$V/$X\" 'In the new silo'; append \"$V/$X/events.json\" 'asked after'\n"
+	     "retitle \"$V/$X\" 'In the new silo'; append 'asked after' \"$V/$X/events.json\"\n"
 	     "until_ok titled \"$N/conversations/$X\" 'In the new silo'\n"
 	     "until_ok grep -q 'asked after' \"$N/conversations/$X/events.json\"\n"
 	     "until_ok titled \"$WV/$X\" 'In the new silo'; [ ! -e \"$S\" ]");
