@@ -72,6 +72,7 @@ bool jpfs_may_keep_locked(struct jpfs_conversation *conversation)
 	       !conversation->is_local && conversation->vanished_ms == 0 &&
 	       (conversation->is_reconciled || view->is_read_only) &&
 	       conversation->incomplete_ms == 0 && conversation->dirty == NULL &&
+	       (conversation->expected & conversation->hidden) == 0 &&
 	       jpfs_notify_is_usable(view->notify);
 }
 

@@ -184,11 +184,13 @@ struct jpfs_conversation {
 	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
 	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
-	unsigned drafts;         /* bits: the workspace's version is what this view shows */
-	unsigned renamed_away;   /* bits: of the hidden ones, those that left by rename */
-	unsigned went_back;      /* bits: drafts that git made, or that nobody saw being made; kept
+	unsigned
+		expected; /* bits: of the hidden ones, those that git may still be making; returned.c */
+	unsigned drafts;       /* bits: the workspace's version is what this view shows */
+	unsigned renamed_away; /* bits: of the hidden ones, those that left by rename */
+	unsigned went_back;    /* bits: drafts that git made, or that nobody saw being made; kept
 				    while another version of the same is written */
-	unsigned beside; /* bits: shown as the workspace has them, beside a draft; draft.c */
+	unsigned beside;       /* bits: shown as the workspace has them, beside a draft; draft.c */
 	unsigned removed_drafts; /* bits: drafts, until it is decided what takes their place */
 	unsigned durable_files;  /* bits: the durable copy has, or last had, these */
 	atomic_uint failures;    /* of the work on it, in a row; protected by work->lock */
@@ -576,6 +578,13 @@ must_check int jpfs_layout_retire_durable_locked(struct jpfs_conversation *conve
 must_check int jpfs_layout_retire_workspace_locked(struct jpfs_conversation *conversation);
 /* The workspace follows a durable stream that has no base_config.json. */
 must_check int jpfs_layout_project(struct jpfs_conversation *conversation);
+
+/* ---- returned.c: files that git makes while the mount comes back ---- */
+
+/* The workspace lacks this file, and git may be about to make it: it is hidden until then. */
+void jpfs_returned_expect_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/* Whether a hidden file has come beneath the mount since; it is shown from now on. */
+bool jpfs_returned_look_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 
 /* ---- draft.c: ending a draft on purpose ---- */
 

@@ -165,10 +165,12 @@ static void what_was_copied_here_and_removed_at_once_is_local(void)
 		 "  [ -e \"$L/$k-copied/events.json\" ] || fail \"$k is not local\"; done\n"
 		 "for k in $(seq 17457886400 17457886439); do\n"
 		 "  ls \"$L\" | grep -qx $k-copied || fail \"$k is not listed\"\n"
-		 "  until_ok diff -r ../copy \"$D/$k-copied\"; until_ok diff -r ../copy \"$L/$k-copied\"\n"
+		 "  until_ok diff -r ../copy \"$D/$k-copied\"; until_ok diff -r ../copy "
+		 "\"$L/$k-copied\"\n"
 		 "  [ ! -e \"$V/$k-copied\" ]; done; [ -z \"$(ls \"$S/jpfs/history\")\" ]");
 	fixture_umount(&f);
-	STEP(&f, "for k in $(seq 17457886400 17457886439); do diff -r ../copy \"$D/$k-copied\"; done");
+	STEP(&f,
+	     "for k in $(seq 17457886400 17457886439); do diff -r ../copy \"$D/$k-copied\"; done");
 	CHECK_INVARIANTS(&f);
 }
 
