@@ -86,7 +86,7 @@ static int is_required(struct jpfs_conversation *conversation, enum jp_managed w
 	if ((conversation->durable_files & (1U << which)) != 0) {
 		/* It is in the events by now; or jp is deleting both, and then it is not. */
 		r = jpfs_layout_is_older_locked(conversation);
-		return r < 0 ? r : r == 0;
+		return r < 0 && !jp_is_absent(r) ? r : r != 1;
 	}
 	if (conversation->was_durable)
 		return 0;

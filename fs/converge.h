@@ -57,6 +57,13 @@ must_check int jpfs_layout_retire_workspace_locked(struct jpfs_conversation *con
 /* The workspace follows a durable stream that has no base_config.json. */
 must_check int jpfs_layout_project(struct jpfs_conversation *conversation);
 
+/* ---- returned.c: files that git makes while the mount comes back ---- */
+
+/* The workspace lacks this file, and git may be about to make it: it is hidden until then. */
+void jpfs_returned_expect_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/* Whether a hidden file has come beneath the mount since; it is shown from now on. */
+bool jpfs_returned_look_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+
 /* ---- draft.c: ending a draft on purpose ---- */
 
 /* A file is no draft any more: what is shown of it is, or becomes, durable. */

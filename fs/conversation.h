@@ -68,11 +68,13 @@ struct jpfs_conversation {
 	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
 	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
-	unsigned drafts;         /* bits: the workspace's version is what this view shows */
-	unsigned renamed_away;   /* bits: of the hidden ones, those that left by rename */
-	unsigned went_back;      /* bits: drafts that git made, or that nobody saw being made; kept
+	/* bits: of the hidden ones, those that git may still be making; returned.c */
+	unsigned expected;
+	unsigned drafts;       /* bits: the workspace's version is what this view shows */
+	unsigned renamed_away; /* bits: of the hidden ones, those that left by rename */
+	unsigned went_back;    /* bits: drafts that git made, or that nobody saw being made; kept
 				    while another version of the same is written */
-	unsigned beside; /* bits: shown as the workspace has them, beside a draft; draft.c */
+	unsigned beside;       /* bits: shown as the workspace has them, beside a draft; draft.c */
 	unsigned removed_drafts; /* bits: drafts, until it is decided what takes their place */
 	unsigned durable_files;  /* bits: the durable copy has, or last had, these */
 	atomic_uint failures;    /* of the work on it, in a row; protected by work->lock */

@@ -159,6 +159,7 @@ static int hide_managed(struct jpfs_conversation *conversation, struct jpfs_entr
 	conversation->removed_drafts |= conversation->drafts & bit;
 	conversation->drafts &= ~bit;
 	conversation->hidden |= bit;
+	conversation->expected &= ~bit;
 	conversation->renamed_away &= ~bit;
 	note_hidden(conversation);
 	leave_staged(entry);
@@ -396,6 +397,7 @@ static int depart(struct jpfs_conversation *conversation, const char *path)
 
 	if (managed != JP_UNMANAGED) {
 		conversation->hidden |= 1U << managed;
+		conversation->expected &= ~(1U << managed);
 		conversation->renamed_away |= 1U << managed;
 		conversation->drafts &= ~(1U << managed);
 		note_hidden(conversation);

@@ -92,7 +92,8 @@ static int add_staged(struct jpfs_conversation *conversation, int copy_fd, bool 
 	return 0;
 }
 
-/* What the view does not show is not part of the conversation here. */
+/* What the view does not show is not part of the conversation here. But what was removed of others' files
+ * comes along: all of it may be about to go, and then it keeps what it had. See finish_import(). */
 static int remove_hidden(struct jpfs_conversation *conversation, int copy_fd)
 {
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
@@ -100,16 +101,6 @@ static int remove_hidden(struct jpfs_conversation *conversation, int copy_fd)
 		    jp_sys->unlinkat(copy_fd, jp_managed_name((enum jp_managed)i), 0) < 0 &&
 		    errno != ENOENT)
 			return -errno;
-	}
-	for (struct jpfs_note *note = conversation->removed; note != NULL; note = note->next) {
-		cleanup_close int parent = -EBADF;
-		const char *name;
-		int r;
-
-		parent = jpfs_open_parent(copy_fd, note->path, &name);
-		r = parent < 0 ? parent : jp_remove_tree(parent, name);
-		if (r < 0 && r != -ENOENT)
-			return r;
 	}
 	return 0;
 }
@@ -253,6 +244,9 @@ static int finish_import(struct jpfs_conversation *conversation, const char *cop
 		jp_ignore(jp_remove_tree(conversation->view->staging.fd, copy_name));
 		return r == -EEXIST || r == -ENOTEMPTY ? -EAGAIN : r;
 	}
+	/* Put off once more: it goes to the trash if the directory stays. */
+	for (struct jpfs_note *note = conversation->removed; note != NULL; note = note->next)
+		jp_ignore(jpfs_note_add(&conversation->doomed, note->path)); /* it stays stored */
 	conversation->drafts = 0;
 	conversation->went_back = 0;
 	conversation->vanished_ms = 0;

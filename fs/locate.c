@@ -21,7 +21,7 @@ static int locate_managed(struct jpfs_conversation *conversation, enum jp_manage
 	unsigned bit = 1U << which;
 	int r = -ENOENT;
 
-	if ((conversation->hidden & bit) != 0)
+	if ((conversation->hidden & bit) != 0 && !jpfs_returned_look_locked(conversation, which))
 		return -ENOENT;
 	if ((conversation->drafts & bit) == 0 &&
 	    !jpfs_is_beside_draft_locked(conversation, which)) {

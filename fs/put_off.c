@@ -60,14 +60,19 @@ static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_fina
 		cleanup_close int parent = -EBADF;
 		const char *name;
 
-		if ((conversation->hidden & (1U << i)) == 0)
+		if ((conversation->hidden & (1U << i)) == 0 ||
+		    jpfs_returned_look_locked(conversation, (enum jp_managed)i))
 			continue;
 		parent = jpfs_open_workspace_parent(conversation,
 						    jp_managed_name((enum jp_managed)i), &name);
 		if (parent < 0 && !jp_is_absent(parent))
 			return parent;
-		if (parent < 0 || faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		if (parent < 0 || faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+			conversation->expected &= ~(1U << i);
 			continue;
+		}
+		if ((conversation->expected & (1U << i)) != 0)
+			continue; /* nobody removed it */
 		r = jpfs_durable_path_locked(conversation, "", place);
 		if (r < 0 && r != -ENOENT)
 			return r;

@@ -76,6 +76,7 @@ static bool is_heard_locked(struct jpfs_conversation *conversation)
 	return view->notify != NULL && conversation->is_watched && conversation->in_view &&
 	       !conversation->is_local && conversation->vanished_ms == 0 &&
 	       (conversation->is_reconciled || view->is_read_only) &&
+	       (conversation->expected & conversation->hidden) == 0 &&
 	       conversation->incomplete_ms == 0 && jpfs_notify_is_usable(view->notify);
 }
 

@@ -265,7 +265,7 @@ static void expect_more(struct jpfs_view *view, uint64_t id)
 
 		jpfs_workspace_path(conversation, jp_managed_name((enum jp_managed)i), path);
 		if (jpfs_stat_beneath(view->workspace_fd, path, &st) == -ENOENT)
-			conversation->hidden |= 1U << i;
+			jpfs_returned_expect_locked(conversation, (enum jp_managed)i);
 	}
 	if (conversation->hidden != 0) {
 		conversation->is_new = true;

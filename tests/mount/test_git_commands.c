@@ -163,7 +163,7 @@ static void a_rebase_from_the_root_loses_no_turn(void)
 	     "for i in 1 2 3 4 5 6; do append $e \"turn $i\"; git commit -qam $i; done; cp $e "
 	     "../all\n"
 	     "until_ok cmp $e \"$D/$X/events.json\"\n"
-	     "for sleep in 0 0.2 0.5; do\n"
+	     "for sleep in 0 0.2 0.4 0.5; do\n"
 	     "  printf '#!/bin/sh\\nsleep %s\\n' $sleep > .git/hooks/post-checkout\n"
 	     "  cp .git/hooks/post-checkout .git/hooks/post-commit; chmod +x .git/hooks/post-c*\n"
 	     "  git rebase --root --no-ff -q > ../log 2>&1 || fail \"$sleep: $(cat ../log; git "

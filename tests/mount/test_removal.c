@@ -149,6 +149,52 @@ static void what_was_made_a_moment_ago_is_kept_when_it_goes(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/*
+ * A file that was there for a while goes first, and then the rest, which was not stored before: the
+ * conversation gets its durable copy in the middle of its removal.
+ */
+static void what_is_stored_while_it_is_removed_has_what_went_before(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f,
+	     "python3 - <<'E'\n"
+	     "import os, shutil, time\n"
+	     "view, first = os.environ['V'], os.environ['X']\n"
+	     "names = 'metadata.json', 'base_config.json', 'events.json'\n"
+	     "data = {name: open(view + '/' + first + '/' + name).read() for name in names}\n"
+	     "places = [view + '/%d-slow' % (17457886500 + i) for i in range(10)]\n"
+	     "def put(path, text):\n"
+	     "    with open(path, 'w') as file:\n"
+	     "        file.write(text)\n"
+	     "for place in places:\n"
+	     "    os.mkdir(place)\n"
+	     "    put(place + '/NOTE.md', 'note')\n"
+	     "time.sleep(1.5) # it is in the workspace by then\n"
+	     "for place in places:\n"
+	     "    for name in names:\n"
+	     "        put(place + '/' + name, data[name])\n"
+	     "    os.unlink(place + '/NOTE.md')\n"
+	     "    shutil.rmtree(place)\n"
+	     "E\n"
+	     "for k in $(seq 17457886500 17457886509); do\n"
+	     "  until_ok grep -q note \"$D/$k-slow/NOTE.md\"; until_ok cmp "
+	     "\"$D/$k-slow/events.json\" "
+	     "\"$D/$X/events.json\"; done\n"
+	     /* Where the directory stays, it goes to the trash. */
+	     "mkdir \"$V/17457886510-stays\"; echo note > \"$V/17457886510-stays/NOTE.md\"; sleep "
+	     "1.5\n"
+	     "cp \"$V/$X\"/*.json \"$V/17457886510-stays/\"; rm \"$V/17457886510-stays/NOTE.md\"\n"
+	     "until_ok grep -rq note \"$S/jpfs/trash/17457886510\"\n"
+	     "[ ! -e \"$D/17457886510-stays/NOTE.md\" ] && [ ! -e \"$V/17457886510-stays/NOTE.md\" "
+	     "]");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 /* The directory gets its mode and times last, when its files were closed. */
 static void what_was_copied_here_and_removed_at_once_is_local(void)
 {
@@ -159,18 +205,18 @@ static void what_was_copied_here_and_removed_at_once_is_local(void)
 	fixture_mount(&f);
 	STEP(&f, "cp -a \"$V/$X\" ../copy; echo note > ../copy/NOTE.md; mkdir ../copy/sub\n"
 		 "echo deep > ../copy/sub/file; L=$V/.jpfs/local; ls \"$L\" > ../listed\n"
-		 "for k in $(seq 17457886400 17457886439); do\n"
+		 "for k in $(seq 17457886400 17457886419); do\n"
 		 "  cp -a ../copy \"$V/$k-copied\"; [ $((k % 4)) = 0 ] || sleep 0.00$((k % 8))\n"
 		 "  rm -r \"$V/$k-copied\"\n"
 		 "  [ -e \"$L/$k-copied/events.json\" ] || fail \"$k is not local\"; done\n"
-		 "for k in $(seq 17457886400 17457886439); do\n"
+		 "for k in $(seq 17457886400 17457886419); do\n"
 		 "  ls \"$L\" | grep -qx $k-copied || fail \"$k is not listed\"\n"
 		 "  until_ok diff -r ../copy \"$D/$k-copied\"; until_ok diff -r ../copy "
 		 "\"$L/$k-copied\"\n"
 		 "  [ ! -e \"$V/$k-copied\" ]; done; [ -z \"$(ls \"$S/jpfs/history\")\" ]");
 	fixture_umount(&f);
 	STEP(&f,
-	     "for k in $(seq 17457886400 17457886439); do diff -r ../copy \"$D/$k-copied\"; done");
+	     "for k in $(seq 17457886400 17457886419); do diff -r ../copy \"$D/$k-copied\"; done");
 	CHECK_INVARIANTS(&f);
 }
 
@@ -302,38 +348,6 @@ static void a_removal_that_stops_half_way_loses_nothing(void)
 	CHECK_INVARIANTS(&f);
 }
 
-static void a_base_configuration_that_was_removed_a_moment_ago_is_there_after_a_kill(void)
-{
-	/* As an editor begins that keeps a backup, and as `rm -r` may begin. */
-	static const char *const ways[] = {"mv \"$b\" \"$b~\"", "rm \"$b\""};
-
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		cleanup_fixture struct fixture f;
-		char script[1024];
-
-		if (!fixture_begin(&f))
-			return;
-		fixture_mount(&f);
-		(void)snprintf(script, sizeof(script),
-			       "until_ok test -d \"$D/" THIRD "\"; b=$V/$X/base_config.json\n"
-			       "echo '{\"a\": 1}' > \"$b\"; until_ok grep -q a "
-			       "\"$D/$X/base_config.json\"\n"
-			       "quiet() { \"$J\" status --json \"$P\" | tr -d '\\n ' | grep -q "
-			       "'\"commits\":0,\"projections\":0'; }\n"
-			       "until_ok quiet; %s; [ ! -e \"$b\" ]\n"
-			       /* Other work on it is no reason to carry the removal out. */
-			       "sed -i s/First/Other/ \"$V/$X/metadata.json\"\n"
-			       "until_ok grep -q Other \"$D/$X/metadata.json\"; sleep 1",
-			       ways[i]);
-		STEP(&f, script);
-		fixture_kill(&f, f.project);
-		fixture_mount(&f);
-		STEP(&f, "cmp \"$V/$X/base_config.json\" \"$D/$X/base_config.json\"");
-		fixture_umount(&f);
-		CHECK_INVARIANTS(&f);
-	}
-}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -344,6 +358,7 @@ int main(void)
 		TEST(removing_a_worktree_keeps_its_conversations),
 		TEST(a_conversation_that_only_a_worktree_has_is_kept_when_it_goes),
 		TEST(what_was_made_a_moment_ago_is_kept_when_it_goes),
+		TEST(what_is_stored_while_it_is_removed_has_what_went_before),
 		TEST(what_was_copied_here_and_removed_at_once_is_local),
 		TEST(rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing),
 		TEST(rm_of_a_workspace_with_an_empty_view_works),
@@ -353,7 +368,6 @@ int main(void)
 		TEST(git_clean_takes_conversations_out_of_the_worktree_only),
 		TEST(git_stash_of_untracked_files_and_back),
 		TEST(a_removal_that_stops_half_way_loses_nothing),
-		TEST(a_base_configuration_that_was_removed_a_moment_ago_is_there_after_a_kill),
 		CU_TEST_INFO_NULL,
 	};
 
