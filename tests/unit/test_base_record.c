@@ -294,7 +294,7 @@ static void what_cannot_be_read_for_now_is_known_again_later(void)
 /* Room that is missing costs no knowledge: it is written down when there is some. */
 static void what_cannot_be_written_for_now_is_known_and_written_later(void)
 {
-	static const int errors[] = {ENOSPC, EDQUOT, EIO, EROFS};
+	static const int errors[] = {ENOSPC, EROFS};
 	cleanup_world struct world world;
 	const struct jp_base first = some(3), second = some(4);
 	struct jp_base found;
@@ -306,10 +306,11 @@ static void what_cannot_be_written_for_now_is_known_and_written_later(void)
 		bool is_over = false;
 
 		for (int n = 1; !is_over && n < 40; n++) {
-			cleanup_record struct jp_base_record *record =
-				open_record(&world, world.root_fd);
+			cleanup_record struct jp_base_record *record = NULL;
 			int fd;
 
+			jp_fault_begin(0, 0, 0); /* no fault; but nothing is synced in it */
+			record = open_record(&world, world.root_fd);
 			CU_ASSERT_EQUAL(jp_base_forget(record, 2), 0);
 			CU_ASSERT_EQUAL(jp_base_put(record, 1, &first), 0);
 			jp_base_close(TAKE_PTR(record));
@@ -318,6 +319,7 @@ static void what_cannot_be_written_for_now_is_known_and_written_later(void)
 			fd = openat(world.workspaces_fd, name, O_WRONLY | O_APPEND | O_CLOEXEC);
 			CU_ASSERT_EQUAL(write(fd, "17", 2), 2);
 			CU_ASSERT_EQUAL(close(fd), 0);
+			(void)jp_fault_end();
 
 			jp_fault_begin(n, JP_FAIL_ONCE, errors[i]);
 			record = open_record(&world, world.root_fd);
@@ -325,6 +327,7 @@ static void what_cannot_be_written_for_now_is_known_and_written_later(void)
 			      "%s, call %d", strerrorname_np(errors[i]), n);
 			jp_ignore(jp_base_put(record, 2, &second));
 			is_over = jp_fault_end();
+			jp_fault_begin(0, 0, 0);
 			CHECK(jp_base_find(record, 2, &found) == 0 && are_same(&found, &second),
 			      "%s, call %d", strerrorname_np(errors[i]), n);
 			CHECK(jp_base_sync(record) == 0, "%s, call %d", strerrorname_np(errors[i]),
@@ -335,6 +338,7 @@ static void what_cannot_be_written_for_now_is_known_and_written_later(void)
 				      jp_base_find(record, 2, &found) == 0 &&
 				      are_same(&found, &second),
 			      "%s, call %d", strerrorname_np(errors[i]), n);
+			(void)jp_fault_end();
 		}
 		CHECK(is_over, "%s", strerrorname_np(errors[i]));
 	}
