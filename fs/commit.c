@@ -182,7 +182,7 @@ static int replace_durable(struct jpfs_entry *entry, const struct attempt *attem
 /* ---- into the workspace: drafts, and conversations that are not complete ---- */
 
 /* The workspace may have the only copy of what is about to be written over there: a writer that
- * found no room left an empty file. Where there is a durable copy, that one stands. */
+ * found no room left an empty file. Where there is a durable copy, that one stands, and is held. */
 static int keep_only_copy(struct jpfs_entry *entry, const struct attempt *attempt, int parent,
 			  const char *name)
 {

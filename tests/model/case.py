@@ -283,7 +283,9 @@ class Case:
             side.beside.pop(key, None)
         else:
             def differs():
-                shown, stored = read(tree.path(place, name)), self.look().get(key)
+                if not self.observe():
+                    self.adopt()  # what is durable since a moment ago leaves the one before beside a draft
+                shown, stored = read(tree.path(place, name)), self.ledger.durable.get(key)
                 if shown is not None and shown in side.beside.get(key, ()) and digits in tree.drafts():
                     return ""  # beside a draft of its stream
                 return "" if shown == stored else "shown:\n%s\ndurable:\n%s" % (text(shown), text(stored))
