@@ -253,6 +253,7 @@ class Case:
         def without(places):
             return {digits: place for digits, place in places.items() if digits not in side.incomplete}
         def names():
+            self.take_in_seconds(tree)  # it may come a moment after the first one has gone
             shown = self.listing(tree)
             return "" if without(shown) == without(side.places) else "shown: %s\nexpected: %s" % (shown, side.places)
         poll(names, "%s does not show what it should" % tree.name)
