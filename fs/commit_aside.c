@@ -17,7 +17,7 @@
 #include <fcntl.h>
 
 /* The workspace may have the only copy of what is about to be written over there: a writer that
- * found no room left an empty file. Where there is a durable copy, that one stands. */
+ * found no room left an empty file. Where there is a durable copy, that one stands, and is held. */
 static int keep_only_copy(struct jpfs_entry *entry, const struct jpfs_attempt *attempt, int parent,
 			  const char *name)
 {
