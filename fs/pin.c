@@ -220,8 +220,9 @@ void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_ma
 	char name[NAME_MAX + 1];
 	struct stat st;
 
-	if (conversation->pins[which] != NULL || !conversation->in_view || conversation->is_local ||
-	    conversation->vanished_ms != 0 ||
+	/* Without a daemon nobody looks who could see that it was replaced. */
+	if (conversation->view->work == NULL || conversation->pins[which] != NULL ||
+	    !conversation->in_view || conversation->is_local || conversation->vanished_ms != 0 ||
 	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
 		return;
 	if (jpfs_version_matches(&conversation->known[which], &st))

@@ -204,7 +204,7 @@ static void restoring_is_undone_by_restoring(void)
 	fixture_mount_at(&w.f, w.other, "");
 	STEP(&w.f, ". ../lib.sh; v=$(having '2 events more'); \"$J\" -C \"$W\" restore $I@$v\n"
 		   "cmp \"$DE\" ../long; cmp \"$WV/$X/events.json\" ../long\n"
-		   "cmp \"$V/$X/events.json\" ../long; until_ok quiet");
+		   "until_ok cmp \"$V/$X/events.json\" ../long; until_ok quiet");
 	fixture_umount_at(&w.f, w.other);
 	fixture_umount(&w.f);
 	STEP(&w.f, "cmp \"$V/$X/events.json\" ../long");
