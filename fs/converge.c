@@ -10,6 +10,7 @@
 #include "core/base/io.h"
 #include "core/reconcile.h"
 #include "fs/converge_parts.h"
+#include "fs/glance.h"
 #include "fs/view.h"
 
 static const enum jp_managed METADATA_UNIT[] = {JP_METADATA};
@@ -138,6 +139,8 @@ static int converge_unit(struct jpfs_conversation *conversation, const struct jp
 	if (is_dry)
 		return 0;
 	r = carry_out(conversation, jp_row_outcome(row), pairs, count);
+	if (jp_row_outcome(row) != JP_NOTHING)
+		jpfs_glance_renew_locked(conversation);
 	if (r < 0)
 		return r;
 	remember(conversation, pairs, count);
@@ -172,8 +175,10 @@ static int converge_units(struct jpfs_conversation *conversation, bool is_dry,
 
 int jpfs_converge_locked(struct jpfs_conversation *conversation)
 {
+	cleanup_glance struct jpfs_glance glance;
 	int r;
 
+	jpfs_glance_begin_locked(conversation, &glance);
 	conversation->is_reconciled = true; /* what is called from here must not come back here */
 	r = converge_units(conversation, false, &conversation->decision);
 	/* The workspace's alone, until it is written; or being made. */

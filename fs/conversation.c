@@ -30,23 +30,28 @@ static void say_apart(const struct jpfs_conversation *conversation, int r)
 			       conversation->name, strerrordesc_np(-r));
 }
 
+void jpfs_conversation_reconcile_locked(struct jpfs_conversation *conversation)
+{
+	int r, before = conversation->reconcile_failure;
+
+	if (conversation->is_reconciled || conversation->view->is_read_only ||
+	    jpfs_now_ms() < conversation->reconcile_retry_ms)
+		return;
+	r = jpfs_converge_locked(conversation);
+	/* Either way it is served; the background tries again, and does nothing else to it until that
+	 * has worked: what it does not know of one side, it must not overwrite. */
+	conversation->is_reconciled = r == 0;
+	conversation->reconcile_failure = r;
+	conversation->reconcile_retry_ms = jpfs_now_ms() + 1000;
+	if (r < 0 && r != before) /* once, however often it is tried */
+		say_apart(conversation, r);
+}
+
 pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
 {
 	pthread_mutex_t *held = jp_lock(&conversation->lock);
 
-	if (!conversation->is_reconciled && !conversation->view->is_read_only &&
-	    jpfs_now_ms() >= conversation->reconcile_retry_ms) {
-		int r = jpfs_converge_locked(conversation),
-		    before = conversation->reconcile_failure;
-
-		/* Either way it is served; the background tries again, and does nothing else to it
-		 * until that has worked: what it does not know of one side, it must not overwrite. */
-		conversation->is_reconciled = r == 0;
-		conversation->reconcile_failure = r;
-		conversation->reconcile_retry_ms = jpfs_now_ms() + 1000;
-		if (r < 0 && r != before) /* once, however often it is tried */
-			say_apart(conversation, r);
-	}
+	jpfs_conversation_reconcile_locked(conversation);
 	return held;
 }
 

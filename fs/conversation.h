@@ -122,6 +122,8 @@ struct jpfs_conversation {
 
 /* Lock, bring both sides together if that was not done yet. */
 pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation);
+/* The second half of that. */
+void jpfs_conversation_reconcile_locked(struct jpfs_conversation *conversation);
 void jpfs_workspace_path(const struct jpfs_conversation *conversation, const char *path,
 			 char ret[JPFS_PATH_BYTES]);
 /* Where the durable copy is, relative to silo->conversations_fd; -ENOENT there is none. */

@@ -428,15 +428,16 @@ void jpfs_op_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t o
 	cleanup_free char *buffer = malloc(size);
 	__attribute__((cleanup(jpfs_listing_release))) struct jpfs_listing next = {0};
 	cleanup_unlock pthread_mutex_t *in_conversation = NULL, *held = NULL;
-	struct jpfs_glance glance = {.workspace_fd = -EBADF};
+	struct jpfs_glance glance = JPFS_GLANCE_INIT;
 	struct jpfs_reading *reading;
 	size_t used = 0;
 	int r = object == NULL ? -ESTALE : buffer == NULL ? -ENOMEM : 0;
 
 	(void)file;
 	if (r == 0 && conversation != NULL) {
-		in_conversation = jpfs_conversation_enter(conversation);
+		in_conversation = jp_lock(&conversation->lock);
 		jpfs_glance_begin_locked(conversation, &glance);
+		jpfs_conversation_reconcile_locked(conversation);
 	}
 	if (r == 0)
 		r = begin_reading(connection, object, nodeid, offset, conversation != NULL, &held,

@@ -7,6 +7,7 @@
 #include "core/durable.h"
 #include "core/validity.h"
 #include "core/version.h"
+#include "fs/glance.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -30,17 +31,10 @@ int jpfs_open_side_locked(struct jpfs_conversation *conversation, bool durable, 
 int jpfs_stat_side_locked(struct jpfs_conversation *conversation, bool durable,
 			  enum jp_managed which, struct stat *ret, bool *ret_is_there)
 {
-	char path[JPFS_PATH_BYTES];
-	int r = 0;
+	const char *name = jp_managed_name(which);
+	int r = durable ? jpfs_stat_durable_locked(conversation, name, ret)
+			: jpfs_stat_workspace_locked(conversation, name, ret);
 
-	if (durable)
-		r = jpfs_durable_path_locked(conversation, jp_managed_name(which), path);
-	else
-		jpfs_workspace_path(conversation, jp_managed_name(which), path);
-	if (r == 0)
-		r = jpfs_stat_beneath(durable ? conversation->view->silo->conversations_fd
-					      : conversation->view->workspace_fd,
-				      path, ret);
 	*ret_is_there = r == 0 && S_ISREG(ret->st_mode);
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP ? 0 : r;
 }
