@@ -11,6 +11,7 @@
  * stands beside the durable version of this moment, and that is noted.
  */
 #include "core/base/io.h"
+#include "fs/glance.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -225,4 +226,18 @@ int jpfs_base_note(struct jpfs_conversation *conversation)
 		r = jp_base_put(conversation->view->base, conversation->id, &before.base);
 	pthread_mutex_unlock(&conversation->lock);
 	return r;
+}
+
+void jpfs_base_returns_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	struct jp_base base;
+	struct stat st;
+
+	if ((conversation->hidden & (1U << which)) == 0 || !jpfs_base_known(conversation, &base) ||
+	    !base.files[which].is_there ||
+	    !jp_is_absent(jpfs_stat_workspace_locked(conversation, jp_managed_name(which), &st)))
+		return;
+	base.files[which] = (struct jp_base_file){0};
+	/* Else it is hidden after a kill, until somebody makes it once more. */
+	jp_ignore(jp_base_put(conversation->view->base, conversation->id, &base));
 }

@@ -36,6 +36,9 @@ must_check int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation,
 
 /* Note it for each unit that is in step now. */
 must_check int jpfs_base_note(struct jpfs_conversation *conversation);
+/* A hidden file is made again, and the workspace has it not yet: should this process end before that, it is
+ * not to be taken for removed there. To be called before it is shown. */
+void jpfs_base_returns_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 /* What is known of a conversation; false: nothing. */
 bool jpfs_base_known(struct jpfs_conversation *conversation, struct jp_base *ret);
 /* Whether a file has the bytes that both sides had: 1, 0, -errno. */

@@ -378,10 +378,12 @@ static int arrive(struct jpfs_conversation *conversation, struct jpfs_entry *ent
 			    jpfs_note_find(conversation->doomed, entry->path) == NULL &&
 			    is_durable_path(conversation, entry->path);
 	jpfs_entry_supersede_locked(conversation, entry->path);
-	if (entry->managed != JP_UNMANAGED)
+	if (entry->managed != JP_UNMANAGED) {
+		jpfs_base_returns_locked(conversation, entry->managed);
 		conversation->hidden &= ~(1U << entry->managed);
-	else if (!jp_name_is_managed_temporary(entry->path))
+	} else if (!jp_name_is_managed_temporary(entry->path)) {
 		r = jpfs_note_add(&conversation->added, entry->path);
+	}
 	jpfs_note_remove(&conversation->removed, entry->path);
 	jpfs_note_remove(&conversation->doomed, entry->path);
 	entry->ended_ms = 0; /* under this name it is to be looked at again, and now */

@@ -481,6 +481,7 @@ int jpfs_entry_create_locked(struct jpfs_conversation *conversation, const char 
 	conversation->is_new = false;
 	jpfs_conversation_changed_locked(conversation);
 	if (entry->managed != JP_UNMANAGED) {
+		jpfs_base_returns_locked(conversation, entry->managed);
 		conversation->hidden &= ~(1U << entry->managed);
 		jpfs_conversation_settle_locked(conversation);
 	}

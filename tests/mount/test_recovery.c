@@ -199,6 +199,31 @@ static void what_was_synced_and_could_not_be_stored_is_kept(void)
 	CHECK_INVARIANTS(&fixture);
 }
 
+/* As `git stash` and `git stash pop` do it, with some seconds in between. */
+static void what_was_removed_and_made_again_is_there_after_a_kill(void)
+{
+	cleanup_fixture struct fixture fixture;
+
+	if (!fixture_begin(&fixture))
+		return;
+	fixture_mount(&fixture);
+	STEP(&fixture,
+	     "until_ok test -e \"$D/$X/events.json\"; cp \"$V/$X/base_config.json\" ../config\n"
+	     "rm \"$V/$X/base_config.json\"\n"
+	     "is_quiet() { ! \"$J\" status --json | grep -E '\"(commits|projections)\": [1-9]'; }\n"
+	     "sleep 3.5; until_ok is_quiet\n" IN_PIECES
+	     "cp ../config \"$V/$X/base_config.json\"\n");
+	fixture_kill(&fixture, fixture.project);
+	STEP(&fixture,
+	     "[ ! -e \"$V/$X/base_config.json\" ] || fail 'the workspace has it already'\n"
+	     "mv \"$P/../aside\" \"$D/$X/metadata.json\"\n");
+	fixture_mount(&fixture);
+	STEP(&fixture, "cmp ../config \"$V/$X/base_config.json\"; git diff --exit-code\n");
+	fixture_umount(&fixture);
+	STEP(&fixture, "cmp ../config \"$V/$X/base_config.json\"; git diff --exit-code\n");
+	CHECK_INVARIANTS(&fixture);
+}
+
 static void sync_without_a_mount_recovers_too(void)
 {
 	cleanup_fixture struct fixture fixture;
@@ -256,6 +281,7 @@ int main(void)
 		TEST(what_is_changed_after_closing_is_half_written_again),
 		TEST(what_was_closed_and_removed_at_once_is_stored),
 		TEST(what_was_synced_and_could_not_be_stored_is_kept),
+		TEST(what_was_removed_and_made_again_is_there_after_a_kill),
 		TEST(sync_without_a_mount_recovers_too),
 		TEST(another_worktree_leaves_a_live_daemon_its_files),
 		CU_TEST_INFO_NULL,
