@@ -64,6 +64,11 @@ static int make_conversation(struct jpfs_view *view, struct jpfs_object *parent,
 	jpfs_workspace_path(conversation, "", path);
 	if (r == 0 || r == -ENOENT)
 		r = jpfs_mkdir_beneath(view->workspace_fd, path, mode & 07777);
+	/* Shown, and taken away beneath the mount: it is there again then. */
+	if (r == -ENOENT && conversation->is_archived &&
+	    (jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) == 0 ||
+	     errno == EEXIST))
+		r = jpfs_mkdir_beneath(view->workspace_fd, path, mode & 07777);
 	if (r == -ENOSPC || r == -EDQUOT || r == -EROFS)
 		r = 0;
 	if (r == 0)

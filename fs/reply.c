@@ -162,12 +162,19 @@ static void stat_synthetic(struct jpfs_view *view, const struct jpfs_object *obj
 int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object, struct stat *ret)
 {
 	struct jpfs_entry *entry = jpfs_as_entry(object);
+	int r;
 
 	switch (object->kind) {
 	case JPFS_ROOT:
-	case JPFS_ARCHIVE:
 	case JPFS_OUTSIDER:
 		return jpfs_outside_stat(view, object, ret);
+	case JPFS_ARCHIVE:
+		r = jpfs_outside_stat(view, object, ret);
+		/* It went beneath the mount, and the kernel has it: whoever makes something in it makes it
+		 * anew (partition_make.c). */
+		if (r == -ENOENT)
+			stat_synthetic(view, object, S_IFDIR | (0777 & ~view->umask), ret);
+		return r == -ENOENT ? 0 : r;
 	case JPFS_CONVERSATION:
 		return jpfs_conversation_stat(jpfs_as_conversation(object), ret);
 	case JPFS_ENTRY: {

@@ -366,9 +366,35 @@ static void clocks_that_jump_cost_no_version(void)
 	}
 }
 
+/* Beneath the mount, where only a bind mount from before leads. */
+static void an_archive_that_went_beneath_is_made_again(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	if (geteuid() != 0) {
+		(void)printf("(not root: skipped) ");
+		return;
+	}
+	STEP(&f, "mkdir ../under .jp/conversations/.archive; mount --bind .jp ../under\n");
+	fixture_mount(&f);
+	STEP(&f, "trap 'umount -l ../under' EXIT\n"
+		 "ls -a \"$V/.archive\"; rmdir ../under/conversations/.archive\n"
+		 "mkdir \"$V/.archive/17457886300-made\"; cp \"$V/$X\"/*.json "
+		 "\"$V/.archive/17457886300-made/\"\n"
+		 "until_ok cmp \"$V/$X/events.json\" \"$D/.archive/17457886300-made/events.json\"\n"
+		 "until_ok cmp \"$V/$X/events.json\" "
+		 "../under/conversations/.archive/17457886300-made/events.json\n"
+		 "umount ../under; trap - EXIT; rmdir ../under");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		TEST(an_archive_that_went_beneath_is_made_again),
 		TEST(a_connection_that_is_aborted_loses_nothing_that_was_closed),
 		TEST(a_mount_that_somebody_else_detaches_serves_what_is_open_to_its_end),
 		TEST(what_another_namespace_removes_beneath_a_mount_changes_nothing_in_the_store),
