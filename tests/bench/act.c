@@ -15,6 +15,9 @@
  *     act durable [-s] FILE STORE COUNT     rewrite FILE in a mount COUNT times, each time until STORE,
  *                                      its durable copy, has it; from close(2), with -s from fsync(2)
  *     act burst VIEW STORE COUNT       the same for the metadata of COUNT conversations at once
+ *     act floor DIRECTORY COUNT        the least that this takes on the disk itself: as many small files
+ *                                      written, one syncfs(2), and each renamed over another; from
+ *                                      close(2) to rename(2)
  *
  * Exit code: 0; 1 with a message when something could not be done, or was not seen within
  * SEEN_SECONDS.
@@ -384,6 +387,41 @@ static int burst(const char *view, const char *store, int count)
 	return EXIT_SUCCESS;
 }
 
+static int rename_all(const char *directory, int count)
+{
+	static int64_t closed[BURST_MAX];
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[PATH_MAX], target[PATH_MAX], text[SMALL_BYTES];
+
+	if (fd < 0)
+		fail(directory);
+	if (count > BURST_MAX)
+		count = BURST_MAX;
+	memset(text, 'x', sizeof(text));
+	for (int i = 0; i < count; i++) {
+		(void)snprintf(path, sizeof(path), "%.4000s/old-%d", directory, i);
+		write_and_close(path, O_CREAT | O_TRUNC, text, sizeof(text), false);
+	}
+	if (syncfs(fd) < 0)
+		fail(directory);
+	for (int i = 0; i < count; i++) {
+		(void)snprintf(path, sizeof(path), "%.4000s/new-%d", directory, i);
+		write_and_close(path, O_CREAT | O_TRUNC, text, sizeof(text), false);
+		closed[i] = now_ns();
+	}
+	if (syncfs(fd) < 0)
+		fail(directory);
+	for (int i = 0; i < count; i++) {
+		(void)snprintf(path, sizeof(path), "%.4000s/new-%d", directory, i);
+		(void)snprintf(target, sizeof(target), "%.4000s/old-%d", directory, i);
+		if (rename(path, target) < 0)
+			fail(target);
+		print_ns(now_ns() - closed[i]);
+	}
+	(void)close(fd);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	bool sync = argc > 2 && strcmp(argv[2], "-s") == 0;
@@ -405,6 +443,8 @@ int main(int argc, char **argv)
 		return durable(rest[0], rest[1], atoi(rest[2]), sync);
 	if (strcmp(command, "burst") == 0 && count == 3)
 		return burst(rest[0], rest[1], atoi(rest[2]));
+	if (strcmp(command, "floor") == 0 && count == 2)
+		return rename_all(rest[0], atoi(rest[1]));
 	(void)fprintf(stderr, "usage: see the top of tests/bench/act.c\n");
 	return 2;
 }

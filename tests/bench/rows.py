@@ -61,6 +61,7 @@ LATENCIES = (
     Row("stale", "older versions read after a newer one", 0, "reads"),
     Row("durable", "durable after close", 20, "ms"),
     Row("durable-burst", "durable after close, 1,000 saves at once", 20, "ms"),
+    Row("burst-floor", "the same on the disk itself: one syncfs, and renames", None, "ms"),
     Row("fsync", "durable with fsync, until it returns", None, "ms"),
 )
 ROWS = {row.key: row for group in (WALKS, FIRST, LARGE, SAVES, SERVING, LATENCIES)

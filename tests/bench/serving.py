@@ -139,10 +139,18 @@ def measure_latencies(world, act, times, burst, wanted):
             ("fsync", ("durable", "-s", here, there, str(times)),
              "the same with fsync, %d times" % times),
             ("durable-burst", ("burst", world.jpfs.view, world.jpfs.store, str(burst)),
-             "%d saves at once" % burst)):
+             "%d saves at once" % burst),
+            ("burst-floor", ("floor", _empty_directory(world), str(burst)),
+             "as many renames on the disk itself")):
         if key in wanted:
             say(text)
             yield from attempt(key, _measure_latency(world, key, (act, *command)))
+
+
+def _empty_directory(world):
+    path = os.path.join(world.directory, "floor")
+    os.makedirs(path, exist_ok=True)
+    return path
 
 
 def _metadata(world):
