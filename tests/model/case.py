@@ -13,7 +13,7 @@ import random as randoms
 
 from content import BASE, EVENTS, MANAGED, METADATA, Writer, contains, is_earlier, is_valid, slug
 from ledger import Ledger, text
-from world import Failure, World, conversations_in, poll, read
+from world import Failure, Unforeseen, World, conversations_in, poll, read
 
 ANY = None
 
@@ -64,6 +64,7 @@ class Case:
         self.last_writer = {}  # digits: tree, or None for the store
         self.unended = {}  # digits: {trees} in which the durable bytes were written once more
         self.unsettled = set()  # trees whose view of something has to be looked at anew
+        self.is_only_unforeseen = False
         self.adopted = {}  # (digits, name): the durable bytes of the last look
         self.step = 0
         self.replaced_by_jp = None  # (digits, step): a durable directory that jp has deleted and made again
@@ -145,7 +146,7 @@ class Case:
     def observe(self):
         """Look at the store, note what is new there; returns what is wrong, or ""."""
         now = self.look()
-        wrong = []
+        wrong, unforeseen = [], []
         for digits in sorted(self.durable | set(self.ledger.places)):
             places = self.ledger.places.get(digits, [])
             if len(places) != 1:
@@ -162,9 +163,10 @@ class Case:
                     continue
                 candidates = self.expected.get((digits, name), ANY)
                 if candidates is not ANY and data not in candidates and data not in self.left_behind(digits, name):
-                    wrong.append("%s/%s is durable as nobody wrote it last:\n%s\nexpected:\n%s" % (
+                    unforeseen.append("%s/%s is durable as nobody wrote it last:\n%s\nexpected:\n%s" % (
                         digits, name, text(data), text(candidates[-1])))
-        return "\n".join(wrong)
+        self.is_only_unforeseen = not wrong
+        return "\n".join(wrong + unforeseen)
 
     def left_behind(self, digits, name):
         """A base configuration that was part of a draft becomes durable when its stream is none any more."""
@@ -217,7 +219,12 @@ class Case:
                 side.beside.setdefault((digits, name), set()).add(old)
 
     def check_store(self):
-        poll(self.observe, "the store is wrong")
+        try:
+            poll(self.observe, "the store is wrong")
+        except Failure as failure:
+            if self.is_only_unforeseen and not self.ledger.missing():
+                raise Unforeseen(str(failure)) from None
+            raise
         self.adopt()
         def lost():
             self.look()

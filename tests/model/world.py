@@ -23,6 +23,10 @@ class Failure(Exception):
     """The contract is broken; the text tells how."""
 
 
+class Unforeseen(Failure):
+    """Another version than the model foresaw is current, whole and valid, and none is lost."""
+
+
 def poll(question, what, deadline=None):
     """Ask until the answer is empty; then it was right. The last answer is the failure."""
     deadline = DEADLINE if deadline is None else deadline
