@@ -224,7 +224,9 @@ static void *run(void *argument)
 			look_at_all(notify);
 		}
 		while ((conversation = take(notify)) != NULL) {
+			jpfs_work_looks(conversation->view, true);
 			jpfs_told_look(conversation);
+			jpfs_work_looks(conversation->view, false);
 			jpfs_object_unref(&conversation->object);
 		}
 	}

@@ -541,8 +541,10 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	mask = umask(0);
 	jpfs_lockfile_write(lock_fd, workspace, "starting", NULL);
 	r = jpfs_view_open(&daemon.view, workspace, silo, workspace_fd, options->read_only, error);
-	if (r < 0)
+	if (r < 0) {
+		jpfs_view_close(&daemon.view);
 		return r;
+	}
 	daemon.view.umask = mask;
 	daemon.view.list_control = options->list_control;
 	r = jpfs_view_load(&daemon.view, false);

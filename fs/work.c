@@ -23,7 +23,7 @@
 /* When to come back to what was put off. */
 #define PUT_OFF_MS 20
 /* Work that takes longer than this may be kept from its locks by requests, which then wait a little. */
-#define PATIENCE_MS 50
+#define PATIENCE_MS 10
 #define GIVE_WAY_NS 200000
 
 struct jpfs_work {
@@ -38,7 +38,8 @@ struct jpfs_work {
 	/* owned by the thread that starts and stops */
 	pthread_t threads[THREADS];
 	atomic_uint next_thread;
-	atomic_int_least64_t since_ms[THREADS]; /* when each began with what it is at; 0: nothing */
+	atomic_int_least64_t
+		since_ms[THREADS + 1]; /* when each began with what it is at; 0: nothing */
 	unsigned thread_count;
 	struct jpfs_view *view;
 	atomic_flag import_is_taken; /* by the first of the threads */
@@ -273,6 +274,12 @@ static void *run(void *argument)
 	return NULL;
 }
 
+void jpfs_work_looks(struct jpfs_view *view, bool begins)
+{
+	if (view->work != NULL)
+		atomic_store(&view->work->since_ms[THREADS], begins ? jpfs_now_ms() : 0);
+}
+
 void jpfs_work_give_way(struct jpfs_view *view)
 {
 	const struct timespec moment = {.tv_nsec = GIVE_WAY_NS};
@@ -281,7 +288,7 @@ void jpfs_work_give_way(struct jpfs_view *view)
 
 	if (work == NULL)
 		return;
-	for (int i = 0; i < THREADS; i++) {
+	for (int i = 0; i <= THREADS; i++) {
 		int64_t since = atomic_load(&work->since_ms[i]);
 
 		if (since != 0 && now == 0)

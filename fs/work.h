@@ -26,6 +26,9 @@ void jpfs_work_add_all(struct jpfs_view *view, struct jpfs_conversation **all, s
  * a few readers who ask without a pause were seen to keep a commit waiting for twenty seconds.
  */
 void jpfs_work_give_way(struct jpfs_view *view);
+/* The one thread that compares what the kernel holds with what is true begins with a conversation, or has
+ * ended: it has its locks first as well. */
+void jpfs_work_looks(struct jpfs_view *view, bool begins);
 /* Do all that is pending now, on the calling thread, and sync both sides. The first failure, or 0.
  * `is_final`: nothing is served any more, so what would wait for more is stored as it is. */
 must_check int jpfs_work_flush(struct jpfs_view *view, bool is_final);

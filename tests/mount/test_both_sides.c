@@ -141,6 +141,10 @@ static void a_thousand_in_step_are_met_without_reading_them(void)
 
 	if (!two_begin(&t, read_by))
 		return;
+	if (geteuid() != 0) {
+		(void)printf("(the kernel tells only root what a process has read: skipped) ");
+		return;
+	}
 	STEP(&t.f, "python3 - <<'E'\n"
 		   "import os\n"
 		   "source, top = '.jp/conversations/' + os.environ['X'], '.jp/conversations/'\n"
