@@ -98,7 +98,9 @@ double jpfs_tell_attributes_locked(struct jpfs_entry *entry, const struct stat *
 	bool may_keep =
 		is_heard && entry->home != JPFS_STAGED && entry->conversation->dirty == NULL;
 
-	entry->told = is_heard ? digest_of(st) : 0;
+	/* What is kept for a moment is not worth a look at each of some thousand files: of a file that is
+	 * being written only the kernel itself changes what it shows. */
+	entry->told = may_keep ? digest_of(st) : 0;
 	return may_keep ? JPFS_KEEP_SECONDS : is_heard ? MOMENT_SECONDS : 0;
 }
 

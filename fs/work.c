@@ -23,7 +23,7 @@
 /* When to come back to what was put off. */
 #define PUT_OFF_MS 20
 /* Work that takes longer than this may be kept from its locks by requests, which then wait a little. */
-#define PATIENCE_MS 10
+#define PATIENCE_MS 50
 #define GIVE_WAY_NS 200000
 
 struct jpfs_work {
