@@ -105,7 +105,9 @@ class FrontEnd:
         if self.world.has_git:
             # With its trees, as after a commit: `git status` compares with HEAD by them.
             run(*GIT, "-C", self.root, "read-tree", "HEAD")
-            run(*GIT, "-C", self.root, "status", "--porcelain")
+            # Whatever a measurement before has asked for: what it finds out is to be written.
+            run(*GIT, "-C", self.root, "status", "--porcelain",
+                env=dict(os.environ, GIT_OPTIONAL_LOCKS="1"))
 
     def mount(self):
         """Mount it; returns how many seconds it took until it could be used."""
