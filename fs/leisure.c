@@ -5,8 +5,9 @@
  * program that looks at the status now and then. */
 #define LOOK_MS 20
 #define REQUESTS_MANY 20
-/* They are left alone for so long at most. */
-#define PATIENCE_MS 5000
+/* They are left alone for so long at most, and not at all where so few are done in no time. */
+#define PATIENCE_MS 2000
+#define FEW 200
 
 struct jpfs_leisure jpfs_leisure_begin(struct jpfs_conversation **all, size_t count,
 				       uint64_t requests, int64_t now_ms)
@@ -25,7 +26,7 @@ int64_t jpfs_leisure_pause_ms(struct jpfs_leisure *leisure, uint64_t requests, i
 {
 	if (leisure->next == leisure->count)
 		return -1;
-	if (now_ms - leisure->began_ms >= PATIENCE_MS)
+	if (now_ms - leisure->began_ms >= (leisure->count > FEW ? PATIENCE_MS : LOOK_MS))
 		return 0;
 	if (now_ms - leisure->looked_ms >= LOOK_MS) {
 		leisure->is_busy = requests - leisure->requests > REQUESTS_MANY;

@@ -5,7 +5,8 @@
  * when somebody asks for it, and those that nobody asks for follow in the background, from here. They
  * do not hurry: who walks through the view just then asks for all of them anyway, and two that do
  * the same work on the same locks make that walk take three times as long. So nothing is taken from
- * here while the kernel makes many requests, for some seconds at most.
+ * here while the kernel makes many requests, for two seconds at most; where there are few of them, it
+ * does not matter.
  *
  * Not a queue: nothing is added. This decides and counts; work.c has the lock and the threads.
  */

@@ -3,7 +3,7 @@
 
 #include "fs/leisure.h"
 
-enum { BEGAN = 1000000, COUNT = 3 };
+enum { BEGAN = 1000000, COUNT = 300, FEW = 3 };
 
 /* Never looked into here. */
 static struct jpfs_conversation *all[COUNT];
@@ -27,10 +27,10 @@ static void nobody_asks_for_so_long_that_it_never_comes(void)
 	struct jpfs_leisure leisure = jpfs_leisure_begin(all, COUNT, 0, BEGAN);
 	uint64_t requests = 0;
 
-	for (int64_t now = BEGAN; now < BEGAN + 5000; now += 20)
+	for (int64_t now = BEGAN; now < BEGAN + 2000; now += 20)
 		CHECK(jpfs_leisure_pause_ms(&leisure, requests += 100, now) > 0, "at %d",
 		      (int)(now - BEGAN));
-	CU_ASSERT_EQUAL(jpfs_leisure_pause_ms(&leisure, requests + 100, BEGAN + 5000), 0);
+	CU_ASSERT_EQUAL(jpfs_leisure_pause_ms(&leisure, requests + 100, BEGAN + 2000), 0);
 }
 
 static void each_is_taken_once(void)
@@ -46,11 +46,20 @@ static void each_is_taken_once(void)
 	CU_ASSERT_EQUAL(jpfs_leisure_pause_ms(&leisure, 0, BEGAN), -1);
 }
 
+static void few_are_done_at_once(void)
+{
+	struct jpfs_leisure leisure = jpfs_leisure_begin(all, FEW, 0, BEGAN);
+
+	CU_ASSERT_EQUAL(jpfs_leisure_pause_ms(&leisure, 1000, BEGAN + 5), 15);
+	CU_ASSERT_EQUAL(jpfs_leisure_pause_ms(&leisure, 9000, BEGAN + 20), 0);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(it_waits_until_few_ask),
 		TEST(nobody_asks_for_so_long_that_it_never_comes),
+		TEST(few_are_done_at_once),
 		TEST(each_is_taken_once),
 		CU_TEST_INFO_NULL,
 	};
