@@ -10,12 +10,6 @@
 /* A program's temporary file is stored when it has stayed this long. */
 #define TEMPORARY_MS 1000
 
-static void wait_at_most(int64_t *wait_ms, int64_t ms)
-{
-	if (*wait_ms < 0 || *wait_ms > ms)
-		*wait_ms = ms;
-}
-
 /* The first dirty entry that is due and that this pass has not looked at; a new reference. */
 static struct jpfs_entry *next_due(struct jpfs_conversation *conversation, bool force,
 				   uint32_t pass, int64_t *wait_ms)
@@ -35,7 +29,7 @@ static struct jpfs_entry *next_due(struct jpfs_conversation *conversation, bool 
 		if (!force && jp_name_is_managed_temporary(entry->path))
 			continue; /* waits for its rename */
 		if (!force && due > now && !entry->is_superseded) {
-			wait_at_most(wait_ms, due - now);
+			jpfs_wait_at_most(wait_ms, due - now);
 			continue;
 		}
 		entry->pass = pass;
@@ -93,7 +87,7 @@ int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 		for (int tries = 0; r == -EAGAIN && force && tries < 3; tries++)
 			r = jpfs_commit_once(entry, false, force, &is_workspaces);
 		if (r == -EAGAIN) {
-			wait_at_most(ret_wait_ms, 100);
+			jpfs_wait_at_most(ret_wait_ms, 100);
 		} else if (r < 0 && failure == 0) {
 			failure = r;
 			say_failure(entry, r, is_workspaces);

@@ -55,6 +55,26 @@ pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
 	return held;
 }
 
+void jpfs_conversation_leave_locked(struct jpfs_conversation *conversation)
+{
+	/* What was removed file by file went with its directory: the durable copy keeps it. */
+	jpfs_notes_free(&conversation->doomed);
+	jpfs_notes_free(&conversation->added);
+	jpfs_notes_free(&conversation->removed);
+	for (struct jpfs_entry *entry = conversation->entries; entry != NULL; entry = entry->next) {
+		if (entry->is_linked)
+			jpfs_entry_orphan_locked(entry);
+	}
+}
+
+int jpfs_workspace_make_archive(struct jpfs_view *view)
+{
+	return jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
+			       errno != EEXIST
+		       ? -errno
+		       : 0;
+}
+
 void jpfs_workspace_path(const struct jpfs_conversation *conversation, const char *path,
 			 char ret[JPFS_PATH_BYTES])
 {

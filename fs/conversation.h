@@ -124,6 +124,10 @@ struct jpfs_conversation {
 pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation);
 /* The second half of that. */
 void jpfs_conversation_reconcile_locked(struct jpfs_conversation *conversation);
+/* It goes from where it is shown: no name leads to its files any more. What is open of it stays open. */
+void jpfs_conversation_leave_locked(struct jpfs_conversation *conversation);
+/* The workspace's `.archive`, if it is missing, with the mode that mkdir(1) would give it. 0; -errno. */
+must_check int jpfs_workspace_make_archive(struct jpfs_view *view);
 void jpfs_workspace_path(const struct jpfs_conversation *conversation, const char *path,
 			 char ret[JPFS_PATH_BYTES]);
 /* Where the durable copy is, relative to silo->conversations_fd; -ENOENT there is none. */

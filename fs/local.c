@@ -295,13 +295,7 @@ int jpfs_local_mkdir(struct jpfs_view *view, struct jpfs_object *place, const ch
 /* It leaves this table; what is open of it stays open. names and its lock are held. */
 static void take_out(struct jpfs_conversation *conversation)
 {
-	jpfs_notes_free(&conversation->doomed);
-	jpfs_notes_free(&conversation->added);
-	jpfs_notes_free(&conversation->removed);
-	for (struct jpfs_entry *entry = conversation->entries; entry != NULL; entry = entry->next) {
-		if (entry->is_linked)
-			jpfs_entry_orphan_locked(entry);
-	}
+	jpfs_conversation_leave_locked(conversation);
 	conversation->in_view = false;
 	remove_object(conversation);
 }

@@ -65,9 +65,7 @@ static int make_conversation(struct jpfs_view *view, struct jpfs_object *parent,
 	if (r == 0 || r == -ENOENT)
 		r = jpfs_mkdir_beneath(view->workspace_fd, path, mode & 07777);
 	/* Shown, and taken away beneath the mount: it is there again then. */
-	if (r == -ENOENT && conversation->is_archived &&
-	    (jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) == 0 ||
-	     errno == EEXIST))
+	if (r == -ENOENT && conversation->is_archived && jpfs_workspace_make_archive(view) == 0)
 		r = jpfs_mkdir_beneath(view->workspace_fd, path, mode & 07777);
 	if (r == -ENOSPC || r == -EDQUOT || r == -EROFS)
 		r = 0;
@@ -170,14 +168,7 @@ int jpfs_partition_mkdir(struct jpfs_view *view, struct jpfs_object *parent, con
 
 void jpfs_partition_take_out_locked(struct jpfs_conversation *conversation)
 {
-	/* What was removed file by file went with its directory: the durable copy keeps it. */
-	jpfs_notes_free(&conversation->doomed);
-	jpfs_notes_free(&conversation->added);
-	jpfs_notes_free(&conversation->removed);
-	for (struct jpfs_entry *entry = conversation->entries; entry != NULL; entry = entry->next) {
-		if (entry->is_linked)
-			jpfs_entry_orphan_locked(entry);
-	}
+	jpfs_conversation_leave_locked(conversation);
 	jpfs_view_drop(conversation);
 	jp_ignore(jp_base_forget(conversation->view->base, conversation->id)); /* only knowledge */
 	jpfs_work_add(conversation, 0); /* what was closed and not yet stored still will be */

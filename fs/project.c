@@ -19,23 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void jpfs_wait_at_most(int64_t *wait_ms, int64_t ms)
-{
-	if (*wait_ms < 0 || *wait_ms > ms)
-		*wait_ms = ms;
-}
-
-int jpfs_open_workspace_parent(struct jpfs_conversation *conversation, const char *path,
-			       const char **ret_name)
-{
-	char place[JPFS_PATH_BYTES];
-	const char *name;
-
-	*ret_name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
-	jpfs_workspace_path(conversation, path, place);
-	return jpfs_open_parent(conversation->view->workspace_fd, place, &name);
-}
-
 /* A renaming that found no room left the directory under its old name: move it now. 0 also when
  * there is none. */
 static int move_from_old_place(struct jpfs_conversation *conversation, const char *place)
@@ -57,10 +40,9 @@ static int move_from_old_place(struct jpfs_conversation *conversation, const cha
 	jp_index_entries_free(entries, count);
 	if (old[0] == '\0')
 		return 0;
-	if (conversation->is_archived &&
-	    jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
-	    errno != EEXIST)
-		return -errno;
+	r = conversation->is_archived ? jpfs_workspace_make_archive(view) : 0;
+	if (r < 0)
+		return r;
 	r = jpfs_rename_beneath(view->workspace_fd, old, place, RENAME_NOREPLACE);
 	return r == -ENOENT || r == -EEXIST ? 0 : r;
 }
@@ -82,9 +64,9 @@ static int ensure_directory(struct jpfs_conversation *conversation)
 		return r;
 	r = jpfs_mkdir_beneath(view->workspace_fd, place, 0777 & ~view->umask);
 	if (r == -ENOENT && conversation->is_archived) {
-		if (jp_sys->mkdirat(view->workspace_fd, JP_ARCHIVE_NAME, 0777 & ~view->umask) < 0 &&
-		    errno != EEXIST)
-			return -errno;
+		r = jpfs_workspace_make_archive(view);
+		if (r < 0)
+			return r;
 		r = jpfs_mkdir_beneath(view->workspace_fd, place, 0777 & ~view->umask);
 	}
 	return r == -EEXIST ? 0 : r;
@@ -167,7 +149,7 @@ static int project_attributes(struct jpfs_conversation *conversation, const char
 	const char *name;
 
 	/* No lock is held: what was there a moment ago may just be removed. */
-	parent = jpfs_open_workspace_parent(conversation, path, &name);
+	parent = jpfs_open_side_parent_locked(conversation, false, path, &name);
 	if (parent < 0)
 		return parent == -ENOENT ? -EAGAIN : parent;
 	fd = jp_open_regular(parent, name, O_RDONLY);
@@ -241,7 +223,7 @@ static int project_bytes(struct jpfs_conversation *conversation, const char *pat
 	if (r == 0)
 		r = ensure_directory(conversation);
 	if (r == 0)
-		r = parent = jpfs_open_workspace_parent(conversation, path, &name);
+		r = parent = jpfs_open_side_parent_locked(conversation, false, path, &name);
 	if (r >= 0 && fstat(parent, &before) < 0)
 		r = -errno;
 	if (r >= 0 && job->has_target) {
@@ -303,7 +285,7 @@ static int project_other(struct jpfs_conversation *conversation, const char *pat
 		return 0;
 	r = ensure_directory(conversation);
 	if (r == 0)
-		r = to = jpfs_open_workspace_parent(conversation, path, &name);
+		r = to = jpfs_open_side_parent_locked(conversation, false, path, &name);
 	if (r >= 0)
 		r = jp_copy_tree(from, name, to, name, NULL);
 	return r == -EEXIST ? 0 : r;

@@ -63,8 +63,8 @@ static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_fina
 		if ((conversation->hidden & (1U << i)) == 0 ||
 		    jpfs_returned_look_locked(conversation, (enum jp_managed)i))
 			continue;
-		parent = jpfs_open_workspace_parent(conversation,
-						    jp_managed_name((enum jp_managed)i), &name);
+		parent = jpfs_open_side_parent_locked(conversation, false,
+						      jp_managed_name((enum jp_managed)i), &name);
 		if (parent < 0 && !jp_is_absent(parent))
 			return parent;
 		if (parent < 0 || faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -203,7 +203,7 @@ static int carry_out_removed(struct jpfs_conversation *conversation, bool is_fin
 					  age < SETTLE_MS ? SETTLE_MS - age + 10 : SETTLE_MS);
 			continue;
 		}
-		parent = jpfs_open_workspace_parent(conversation, note->path, &name);
+		parent = jpfs_open_side_parent_locked(conversation, false, note->path, &name);
 		r = parent;
 		if (parent >= 0)
 			r = is_durable ? jp_remove_tree(parent, name)

@@ -13,19 +13,26 @@
 #include <fcntl.h>
 #include <string.h>
 
-int jpfs_open_side_locked(struct jpfs_conversation *conversation, bool durable, const char *name)
+/* Where a path is on a side, and the descriptor that it is relative to; -errno. */
+static int place_on_side(struct jpfs_conversation *conversation, bool durable, const char *path,
+			 char ret_place[JPFS_PATH_BYTES])
 {
-	char path[JPFS_PATH_BYTES];
+	struct jpfs_view *view = conversation->view;
 	int r = 0;
 
 	if (durable)
-		r = jpfs_durable_path_locked(conversation, name, path);
+		r = jpfs_durable_path_locked(conversation, path, ret_place);
 	else
-		jpfs_workspace_path(conversation, name, path);
-	return r < 0 ? r
-		     : jp_open_regular(durable ? conversation->view->silo->conversations_fd
-					       : conversation->view->workspace_fd,
-				       path, O_RDONLY);
+		jpfs_workspace_path(conversation, path, ret_place);
+	return r < 0 ? r : durable ? view->silo->conversations_fd : view->workspace_fd;
+}
+
+int jpfs_open_side_locked(struct jpfs_conversation *conversation, bool durable, const char *name)
+{
+	char place[JPFS_PATH_BYTES];
+	int side_fd = place_on_side(conversation, durable, name, place);
+
+	return side_fd < 0 ? side_fd : jp_open_regular(side_fd, place, O_RDONLY);
 }
 
 int jpfs_stat_side_locked(struct jpfs_conversation *conversation, bool durable,
@@ -43,18 +50,11 @@ int jpfs_open_side_parent_locked(struct jpfs_conversation *conversation, bool du
 				 const char *path, const char **ret_name)
 {
 	char place[JPFS_PATH_BYTES];
+	int side_fd = place_on_side(conversation, durable, path, place);
 	const char *name;
-	int r = 0;
 
 	*ret_name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
-	if (durable)
-		r = jpfs_durable_path_locked(conversation, path, place);
-	else
-		jpfs_workspace_path(conversation, path, place);
-	return r < 0 ? r
-		     : jpfs_open_parent(durable ? conversation->view->silo->conversations_fd
-						: conversation->view->workspace_fd,
-					place, &name);
+	return side_fd < 0 ? side_fd : jpfs_open_parent(side_fd, place, &name);
 }
 
 int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *path)

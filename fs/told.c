@@ -80,9 +80,17 @@ static bool is_heard_locked(struct jpfs_conversation *conversation)
 	       conversation->incomplete_ms == 0 && jpfs_notify_is_usable(view->notify);
 }
 
+/* For how many seconds what is said of the conversation as a whole may be kept. */
+static double keep_locked(struct jpfs_conversation *conversation)
+{
+	if (!is_heard_locked(conversation))
+		return 0;
+	return conversation->dirty == NULL ? JPFS_KEEP_SECONDS : MOMENT_SECONDS;
+}
+
 bool jpfs_may_keep_locked(struct jpfs_conversation *conversation)
 {
-	return conversation->dirty == NULL && is_heard_locked(conversation);
+	return keep_locked(conversation) > MOMENT_SECONDS;
 }
 
 /* Directly in the conversation's directory: deeper ones are not watched in the store. */
@@ -93,15 +101,15 @@ static bool may_keep_path_locked(struct jpfs_conversation *conversation, const c
 
 double jpfs_tell_attributes_locked(struct jpfs_entry *entry, const struct stat *st)
 {
-	bool is_heard = entry->is_linked && strchr(entry->path, '/') == NULL &&
-			is_heard_locked(entry->conversation);
-	bool may_keep =
-		is_heard && entry->home != JPFS_STAGED && entry->conversation->dirty == NULL;
+	bool is_near = entry->is_linked && strchr(entry->path, '/') == NULL;
+	double keep = is_near ? keep_locked(entry->conversation) : 0;
 
+	if (entry->home == JPFS_STAGED && keep > MOMENT_SECONDS)
+		keep = MOMENT_SECONDS;
 	/* What is kept for a moment is not worth a look at each of some thousand files: of a file that is
 	 * being written only the kernel itself changes what it shows. */
-	entry->told = may_keep ? digest_of(st) : 0;
-	return may_keep ? JPFS_KEEP_SECONDS : is_heard ? MOMENT_SECONDS : 0;
+	entry->told = keep > MOMENT_SECONDS ? digest_of(st) : 0;
+	return keep;
 }
 
 double jpfs_tell_name_locked(struct jpfs_entry *entry)
@@ -156,17 +164,16 @@ static bool has_other_listing_locked(struct jpfs_conversation *conversation)
 
 double jpfs_tell_directory_locked(struct jpfs_conversation *conversation, const struct stat *st)
 {
-	bool may_keep = jpfs_may_keep_locked(conversation);
-	bool is_heard = is_heard_locked(conversation);
+	double keep = keep_locked(conversation);
 
-	conversation->told = is_heard ? digest_of(st) : 0;
+	conversation->told = keep > 0 ? digest_of(st) : 0;
 	/* Nobody will say when the listing changes; but this is asked before each reading of it. */
-	if (!may_keep && conversation->view->notify != NULL &&
+	if (keep <= MOMENT_SECONDS && conversation->view->notify != NULL &&
 	    has_other_listing_locked(conversation)) {
 		conversation->told_listing = 0;
 		jpfs_notify_inode(conversation->view->notify, conversation->object.serial, true);
 	}
-	return may_keep ? JPFS_KEEP_SECONDS : is_heard ? MOMENT_SECONDS : 0;
+	return keep;
 }
 
 void jpfs_tell_listing_locked(struct jpfs_conversation *conversation,

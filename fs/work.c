@@ -113,6 +113,12 @@ void jpfs_work_add(struct jpfs_conversation *conversation, int64_t delay_ms)
 	add_locked(work, conversation, jpfs_now_ms() + delay_ms);
 }
 
+void jpfs_wait_at_most(int64_t *wait_ms, int64_t ms)
+{
+	if (*wait_ms < 0 || *wait_ms > ms)
+		*wait_ms = ms;
+}
+
 enum share { NOTHING, COMMIT_ONLY, EVERYTHING };
 
 /* How much of a conversation's work is to be done now. Where somebody's fsync(2) commits, a second one

@@ -18,6 +18,8 @@ must_check int jpfs_work_start(struct jpfs_view *view);
 /* Something is to be committed or projected, `delay_ms` from now at the earliest. Any lock may be
  * held. */
 void jpfs_work_add(struct jpfs_conversation *conversation, int64_t delay_ms);
+/* Come back in this many milliseconds at the latest; *wait_ms less than 0: nobody asked yet. */
+void jpfs_wait_at_most(int64_t *wait_ms, int64_t ms);
 /* Each of these is to be looked at when there is time for it (leisure.h). `all` and its references are
  * taken. */
 void jpfs_work_add_all(struct jpfs_view *view, struct jpfs_conversation **all, size_t count);
