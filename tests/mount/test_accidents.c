@@ -64,7 +64,7 @@ static bool is_root(void)
 
 static void a_connection_that_is_aborted_loses_nothing_that_was_closed(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!is_root() || !begin(&f))
 		return;
@@ -94,7 +94,7 @@ static void a_connection_that_is_aborted_loses_nothing_that_was_closed(void)
 
 static void a_mount_that_somebody_else_detaches_serves_what_is_open_to_its_end(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!is_root() || !begin(&f))
 		return;
@@ -113,7 +113,7 @@ static void a_mount_that_somebody_else_detaches_serves_what_is_open_to_its_end(v
 
 static void what_another_namespace_removes_beneath_a_mount_changes_nothing_in_the_store(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char other[300];
 
 	if (!is_root() || !begin(&f))
@@ -151,7 +151,7 @@ static void what_another_namespace_removes_beneath_a_mount_changes_nothing_in_th
 
 static void a_daemon_that_a_copied_namespace_keeps_alive_is_the_only_one(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!is_root() || !begin(&f))
 		return;
@@ -181,7 +181,7 @@ static void a_daemon_that_a_copied_namespace_keeps_alive_is_the_only_one(void)
 
 static void a_second_daemon_for_the_same_directory_is_refused_and_says_so(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!is_root() || !begin(&f))
 		return;
@@ -202,7 +202,7 @@ static void a_second_daemon_for_the_same_directory_is_refused_and_says_so(void)
 
 static void few_descriptors_are_enough_for_many_files(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -278,7 +278,7 @@ static void a_damaged_base_record_costs_no_version(void)
 		"dd if=/dev/urandom bs=1k count=4 status=none of",
 		"replace_by_link",
 	};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -323,7 +323,7 @@ static void clocks_that_jump_cost_no_version(void)
 {
 	static const char *const times[] = {"2106-01-01", "1970-01-01", "1901-12-14",  "2038-01-19",
 					    "2200-07-01", "@0",         "@-1000000000"};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -370,7 +370,7 @@ static void clocks_that_jump_cost_no_version(void)
 /* Beneath the mount, where only a bind mount from before leads. */
 static void an_archive_that_went_beneath_is_made_again(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;

@@ -22,7 +22,7 @@ static bool begin(struct two *two)
  */
 static void a_checkout_of_what_a_kept_version_contains_is_a_draft(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -57,7 +57,7 @@ static void a_checkout_of_what_a_kept_version_contains_is_a_draft(void)
  */
 static void what_git_puts_back_while_the_mount_is_away_is_met_as_if_it_was_there(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -98,7 +98,7 @@ static void what_git_puts_back_while_the_mount_is_away_is_met_as_if_it_was_there
  */
 static void an_expiry_that_was_taken_back_elsewhere_is_not_shown_here(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -137,7 +137,7 @@ static void a_thousand_in_step_are_met_without_reading_them(void)
 		"few() { python3 ../read_by.py \"$@\" > ../said 2> ../read\n"
 		"  [ \"$(tail -n 1 ../read)\" -lt $limit ] || fail \"$*: read $(cat ../read)\"; "
 		"}\n";
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!two_begin(&t, read_by))
 		return;
@@ -180,7 +180,7 @@ static void a_thousand_in_step_are_met_without_reading_them(void)
  */
 static void a_clone_gets_the_turns_that_it_lacks(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 	char clone[300];
 
 	if (!begin(&t))
@@ -228,7 +228,7 @@ static void a_backup_that_is_restored_costs_no_turn(void)
 
 	for (size_t i = 0; i < 2 * COUNT_OF(ways); i++) {
 		bool is_mounted = i >= COUNT_OF(ways);
-		cleanup_two struct two t;
+		cleanup_two struct two t = {0};
 
 		if (!begin(&t))
 			return;
@@ -259,7 +259,7 @@ static void a_backup_that_is_restored_costs_no_turn(void)
 /* The store itself comes out of a backup: the worktree has more, and the store gets it. */
 static void a_store_that_is_restored_gets_the_turns_that_it_lacks(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -285,7 +285,7 @@ static void a_store_that_is_restored_gets_the_turns_that_it_lacks(void)
 /* With everything in it that there can be: bytes, times, inode numbers, modes, of all of both sides. */
 static void the_second_time_changes_nothing(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!two_begin(&t, "everything() { find \"$P\" \"$W\" \"$S\" -path \"$S/jpfs\" -prune -o "
 			   "-path '*/.git' -prune -o\\\n"

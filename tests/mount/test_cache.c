@@ -31,7 +31,7 @@ static void step(struct fixture *fixture, int line, const char *script)
 
 static void a_warm_walk_asks_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -51,7 +51,7 @@ static void a_warm_walk_asks_nothing(void)
 
 static void a_first_walk_asks_for_listings_and_not_for_names(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -75,7 +75,7 @@ static void a_first_walk_asks_for_listings_and_not_for_names(void)
 
 static void memory_goes_back_when_the_kernel_forgets(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -103,7 +103,7 @@ static void memory_goes_back_when_the_kernel_forgets(void)
 
 static void what_is_changed_in_the_store_is_seen(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -136,7 +136,7 @@ static void what_is_changed_in_the_store_is_seen(void)
 
 static void a_change_in_one_worktree_is_seen_in_the_other(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char other[300];
 
 	if (!fixture_begin(&f))
@@ -162,7 +162,7 @@ static void a_change_in_one_worktree_is_seen_in_the_other(void)
 
 static void who_has_a_replaced_file_open_reads_on_in_it(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -189,7 +189,7 @@ static void who_has_a_replaced_file_open_reads_on_in_it(void)
 
 static void a_file_is_stored_when_its_writer_closes_it_and_not_before(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -213,7 +213,7 @@ static void a_file_is_stored_when_its_writer_closes_it_and_not_before(void)
 
 static void without_its_second_process_nothing_is_lost(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;

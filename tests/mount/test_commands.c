@@ -65,7 +65,7 @@ static void end(struct fixture *fixture)
 
 static void no_workspace_is_exit_code_3(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -81,7 +81,7 @@ static void no_workspace_is_exit_code_3(void)
 
 static void a_malformed_id_is_refused(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -97,7 +97,7 @@ static void a_malformed_id_is_refused(void)
 
 static void a_missing_id_is_made_as_jp_does(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -114,7 +114,7 @@ static void a_missing_id_is_made_as_jp_does(void)
 
 static void what_is_no_directory_in_the_workspace_is_refused(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -132,7 +132,7 @@ static void what_is_no_directory_in_the_workspace_is_refused(void)
 
 static void a_committed_link_gets_no_mount_put_over_its_target(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -150,7 +150,7 @@ static void a_committed_link_gets_no_mount_put_over_its_target(void)
 
 static void a_missing_conversations_directory_is_made(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -160,7 +160,7 @@ static void a_missing_conversations_directory_is_made(void)
 
 static void a_silo_that_cannot_be_written_is_refused(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -183,7 +183,7 @@ static void a_silo_that_cannot_be_written_is_refused(void)
 
 static void without_a_user_data_directory_it_says_what_to_set(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -197,7 +197,7 @@ static void without_a_user_data_directory_it_says_what_to_set(void)
 
 static void wrong_usage_is_exit_code_2(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -219,7 +219,7 @@ static void wrong_usage_is_exit_code_2(void)
 
 static void help_fits_a_terminal(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -241,7 +241,7 @@ static void help_fits_a_terminal(void)
 
 static void mount_returns_when_files_can_be_used_and_umount_when_they_are_on_disk(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -261,7 +261,7 @@ static void mount_returns_when_files_can_be_used_and_umount_when_they_are_on_dis
 
 static void an_idle_mount_ends_and_one_in_use_does_not(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -278,7 +278,7 @@ static void an_idle_mount_ends_and_one_in_use_does_not(void)
 
 static void doctor_finds_a_dead_mount_and_says_what_to_do(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -304,7 +304,7 @@ static void doctor_finds_a_dead_mount_and_says_what_to_do(void)
 
 static void a_command_waits_for_the_daemon_that_is_just_starting(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -321,7 +321,7 @@ static void a_command_waits_for_the_daemon_that_is_just_starting(void)
 
 static void the_daemon_keeps_nothing_of_its_callers(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -341,7 +341,7 @@ static void the_daemon_keeps_nothing_of_its_callers(void)
 
 static void mounting_twice_says_so_and_is_fine(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -359,7 +359,7 @@ static void mounting_twice_says_so_and_is_fine(void)
 /* The kernel gives the device number of one that is gone to the next. */
 static void mounts_made_and_taken_away_at_once_leave_each_other_alone(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -374,7 +374,7 @@ static void mounts_made_and_taken_away_at_once_leave_each_other_alone(void)
 
 static void unmounting_what_is_not_mounted_changes_nothing(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -386,7 +386,7 @@ static void unmounting_what_is_not_mounted_changes_nothing(void)
 
 static void a_mount_in_use_says_by_whom_and_stays(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -404,7 +404,7 @@ static void a_mount_in_use_says_by_whom_and_stays(void)
 
 static void a_dead_mount_is_replaced_or_taken_away(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -429,7 +429,7 @@ static void a_dead_mount_is_replaced_or_taken_away(void)
 
 static void a_read_only_mount_reads_and_changes_nothing(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -466,7 +466,7 @@ static void a_read_only_mount_reads_and_changes_nothing(void)
 
 static void directories_are_named_in_every_way(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -490,7 +490,7 @@ static void directories_are_named_in_every_way(void)
 
 static void status_tells_people_and_scripts(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -528,7 +528,7 @@ static void status_tells_people_and_scripts(void)
 
 static void colours_are_for_terminals_that_want_them(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -558,7 +558,7 @@ static void colours_are_for_terminals_that_want_them(void)
 
 static void a_clone_with_the_same_id_asks_once(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -580,7 +580,7 @@ static void a_clone_with_the_same_id_asks_once(void)
 
 static void a_linked_worktree_needs_no_asking(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

@@ -44,7 +44,7 @@ static bool begin(struct fixture *fixture)
 
 static void a_conversation_in_the_trash_is_out_of_gits_sight_and_comes_back(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -72,7 +72,7 @@ static void a_conversation_in_the_trash_is_out_of_gits_sight_and_comes_back(void
 
 static void files_go_to_the_trash_one_by_one(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -103,7 +103,7 @@ static void files_go_to_the_trash_one_by_one(void)
 
 static void the_trash_outlives_the_worktree_that_filled_it(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char worktree[300];
 
 	if (!begin(&f))
@@ -125,7 +125,7 @@ static void the_trash_outlives_the_worktree_that_filled_it(void)
 
 static void a_trash_that_the_worktree_really_has_is_passed_through(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char worktree[300];
 
 	if (!begin(&f))
@@ -145,7 +145,7 @@ static void a_trash_that_the_worktree_really_has_is_passed_through(void)
 
 static void the_trash_may_lie_on_another_filesystem(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -187,7 +187,7 @@ static void the_trash_may_lie_on_another_filesystem(void)
  * script, or "" where it needs a desktop to do that. */
 static void throw_away_by(const char *command, const char *bring_back)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char script[1024];
 
 	if (!begin(&f))

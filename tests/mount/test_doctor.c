@@ -44,7 +44,7 @@ static bool begin(struct fixture *fixture)
 
 static void what_is_as_it_should_be_needs_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -65,7 +65,7 @@ static void what_is_as_it_should_be_needs_nothing(void)
 
 static void what_the_account_lacks_is_told_with_its_remedy(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -95,7 +95,7 @@ static void what_the_account_lacks_is_told_with_its_remedy(void)
 
 static void what_is_open_in_a_workspace_is_told_with_its_remedy(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -121,7 +121,7 @@ static void what_is_open_in_a_workspace_is_told_with_its_remedy(void)
 
 static void a_failure_of_the_daemon_is_told(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -142,7 +142,7 @@ static void a_failure_of_the_daemon_is_told(void)
 
 static void what_the_machine_lacks_is_told_with_its_remedy(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

@@ -359,7 +359,7 @@ static void an_archived_conversation_may_be_a_draft_too(void)
 /* The events are none themselves, and neither what the store has: others went on meanwhile. */
 static void what_stands_beside_a_draft_is_shown_after_mounting_again(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, ":"))
 		return;
@@ -391,7 +391,7 @@ static void what_stands_beside_a_draft_is_shown_after_mounting_again(void)
 /* As `jp conversation edit` does: what is shown while the durable directory is gone is what jp copies. */
 static void a_committed_draft_is_shown_when_the_durable_directory_goes(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, ":"))
 		return;
@@ -415,7 +415,7 @@ static void a_committed_draft_is_shown_when_the_durable_directory_goes(void)
 /* The worktree has the draft in the place of the durable version. */
 static void what_others_replace_beneath_a_draft_is_kept(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t, ":"))
 		return;

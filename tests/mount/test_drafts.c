@@ -32,7 +32,7 @@ static bool begin_both(struct two *two)
 
 static void switching_to_an_older_branch_takes_no_turn_from_others(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_both(&t))
 		return;
@@ -57,7 +57,7 @@ static void switching_to_an_older_branch_takes_no_turn_from_others(void)
 
 static void switching_back_and_forth_changes_nothing(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -74,7 +74,7 @@ static void switching_back_and_forth_changes_nothing(void)
 
 static void a_switch_while_unmounted_is_a_draft_too(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_both(&t))
 		return;
@@ -103,7 +103,7 @@ static void a_switch_while_unmounted_is_a_draft_too(void)
 /* Of the new directory nothing was ever noted as equal. */
 static void a_draft_in_a_directory_that_git_made_anew_is_one_after_mounting_again(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -124,7 +124,7 @@ static void a_draft_in_a_directory_that_git_made_anew_is_one_after_mounting_agai
 
 static void a_draft_stays_one_whatever_becomes_of_the_durable_version(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_both(&t))
 		return;
@@ -150,7 +150,7 @@ static void a_draft_stays_one_whatever_becomes_of_the_durable_version(void)
 
 static void a_trim_is_durable_at_once_mounted_and_a_draft_unmounted(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -175,7 +175,7 @@ static void a_trim_is_durable_at_once_mounted_and_a_draft_unmounted(void)
 
 static void a_draft_is_committed_or_discarded_on_purpose(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -197,7 +197,7 @@ static void a_draft_is_committed_or_discarded_on_purpose(void)
 
 static void an_edit_while_unmounted_wins_whatever_its_time(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -227,7 +227,7 @@ static void an_edit_while_unmounted_wins_whatever_its_time(void)
 
 static void a_removed_file_stays_hidden_across_mounts(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -249,7 +249,7 @@ static void a_removed_file_stays_hidden_across_mounts(void)
 
 static void a_draft_that_goes_with_its_directory_leaves_what_was_its_own(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -264,7 +264,7 @@ static void a_draft_that_goes_with_its_directory_leaves_what_was_its_own(void)
 /* Truncated and then filled, with time in between: what a person does is durable all the same. */
 static void a_trim_is_durable_though_half_of_it_was_seen_before(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -279,7 +279,7 @@ static void a_trim_is_durable_though_half_of_it_was_seen_before(void)
 
 static void a_draft_ends_when_the_durable_version_becomes_the_same(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_both(&t))
 		return;
@@ -296,7 +296,7 @@ static void a_draft_ends_when_the_durable_version_becomes_the_same(void)
 
 static void a_base_configuration_alone_is_no_draft_for_long(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -315,7 +315,7 @@ static void a_base_configuration_alone_is_no_draft_for_long(void)
 
 static void a_base_configuration_that_git_puts_back_stays_with_its_stream(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_both(&t))
 		return;
@@ -336,7 +336,7 @@ static void a_base_configuration_that_git_puts_back_stays_with_its_stream(void)
 /* Both files of a stream are always of the same side, whoever changes one of them. */
 static void what_others_change_is_not_shown_beside_a_draft(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_both(&t))
 		return;
@@ -374,7 +374,7 @@ static void what_others_change_is_not_shown_beside_a_draft(void)
 /* What is shown becomes durable, and what it takes the place of is kept. */
 static void a_draft_is_committed_with_what_is_shown_beside_it(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_both(&t))
 		return;
@@ -394,7 +394,7 @@ static void a_draft_is_committed_with_what_is_shown_beside_it(void)
 
 static void an_editor_that_keeps_a_backup_leaves_a_draft_one(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -411,7 +411,7 @@ static void an_editor_that_keeps_a_backup_leaves_a_draft_one(void)
 
 static void a_draft_that_is_written_with_the_same_bytes_keeps_its_time(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -436,7 +436,7 @@ static void a_draft_that_is_written_with_the_same_bytes_keeps_its_time(void)
 /* Where the bytes of a draft lie is nobody's business: the file stays the one that it was. */
 static void who_has_a_draft_open_writes_to_it_when_it_has_moved(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_both(&t))
 		return;
@@ -462,7 +462,7 @@ static void who_has_a_draft_open_writes_to_it_when_it_has_moved(void)
 /* Somebody is always in the middle of writing something. */
 static void what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -483,7 +483,7 @@ static void what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way(
 
 static void mounting_again_reads_no_bytes_and_changes_nothing(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;

@@ -109,7 +109,7 @@ static bool begin(struct fixture *fixture)
 /* Every way of one editor, if it is here. */
 static void edit_with(const char *program, const char *ways)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char script[512];
 
 	if (!begin(&f))

@@ -58,7 +58,7 @@ static void in_a_namespace(struct fixture *f, int line, const char *before, cons
 
 static void what_is_not_watched_is_asked_for_again(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -69,7 +69,7 @@ static void what_is_not_watched_is_asked_for_again(void)
 
 static void with_no_watches_at_all_nothing_is_kept(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -80,7 +80,7 @@ static void with_no_watches_at_all_nothing_is_kept(void)
 
 static void without_inotify_nothing_is_kept(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -93,7 +93,7 @@ static void without_inotify_nothing_is_kept(void)
  * the other way round: who was first. */
 static void with_one_inotify_for_two_processes_all_is_stored(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -104,7 +104,7 @@ static void with_one_inotify_for_two_processes_all_is_stored(void)
 /* bindfs stands for a network filesystem: what others change beneath it makes no events. */
 static void a_store_that_others_change_unheard_is_asked_each_time(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -131,7 +131,7 @@ static void a_store_that_others_change_unheard_is_asked_each_time(void)
 
 static void on_request_the_kernel_keeps_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	cleanup_free char *text = NULL;
 
 	if (!fixture_begin(&f))

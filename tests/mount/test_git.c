@@ -55,7 +55,7 @@ static void wait_for_the_worktrees_daemon(struct fixture *fixture)
 
 static void real_conversations_are_read_back_byte_for_byte(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin_with_real_ones(&f))
 		return;
@@ -73,7 +73,7 @@ static void real_conversations_are_read_back_byte_for_byte(void)
 
 static void real_conversations_outlive_the_worktree_they_were_edited_in(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin_with_real_ones(&f))
 		return;
@@ -112,7 +112,7 @@ static void real_conversations_outlive_the_worktree_they_were_edited_in(void)
 
 static void an_older_checkout_of_a_new_worktree_costs_no_turns(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin_with_real_ones(&f))
 		return;
@@ -133,7 +133,7 @@ static void an_older_checkout_of_a_new_worktree_costs_no_turns(void)
 
 static void vim_saves_in_every_way_it_has_and_leaves_no_trace(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -155,7 +155,7 @@ static void vim_saves_in_every_way_it_has_and_leaves_no_trace(void)
 
 static void vim_in_a_terminal_edits_with_a_swap_file(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -173,7 +173,7 @@ static void vim_in_a_terminal_edits_with_a_swap_file(void)
 
 static void nano_in_a_terminal_edits_and_makes_its_backup(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -198,7 +198,7 @@ static void nano_in_a_terminal_edits_and_makes_its_backup(void)
 
 static void sed_and_perl_edit_in_place(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -223,7 +223,7 @@ static void sed_and_perl_edit_in_place(void)
 
 static void git_adds_commits_and_compares(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -247,7 +247,7 @@ static void git_adds_commits_and_compares(void)
 
 static void git_takes_back_what_was_edited(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -271,7 +271,7 @@ static void git_takes_back_what_was_edited(void)
 
 static void git_takes_back_turns_here_and_nothing_is_lost(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -295,7 +295,7 @@ static void git_takes_back_turns_here_and_nothing_is_lost(void)
 
 static void git_switches_and_merges_branches_with_other_turns(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -317,7 +317,7 @@ static void git_switches_and_merges_branches_with_other_turns(void)
 
 static void a_merge_conflict_stays_a_draft_until_it_is_resolved(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -359,7 +359,7 @@ static void a_merge_conflict_stays_a_draft_until_it_is_resolved(void)
 
 static void a_merge_that_is_given_up_leaves_no_draft(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

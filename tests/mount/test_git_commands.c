@@ -18,7 +18,7 @@ static bool begin(struct fixture *fixture)
 
 static void log_blame_and_diff_tell_who_said_what(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -46,7 +46,7 @@ static void log_blame_and_diff_tell_who_said_what(void)
 
 static void a_rebase_and_its_conflict_lose_no_turn(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -93,7 +93,7 @@ static void a_rebase_and_its_conflict_lose_no_turn(void)
  */
 static void what_was_written_looks_untouched_when_both_sides_have_it(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -127,7 +127,7 @@ static void what_was_written_looks_untouched_when_both_sides_have_it(void)
 
 static void a_long_rebase_never_takes_its_own_writes_for_edits(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -154,7 +154,7 @@ static void a_long_rebase_never_takes_its_own_writes_for_edits(void)
  */
 static void a_rebase_from_the_root_loses_no_turn(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -179,7 +179,7 @@ static void a_rebase_from_the_root_loses_no_turn(void)
 
 static void a_bisection_takes_no_turn_from_the_store(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -202,7 +202,7 @@ static void a_bisection_takes_no_turn_from_the_store(void)
 
 static void clean_with_all_its_options_takes_what_git_does_not_know_and_the_store_keeps_it(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -225,7 +225,7 @@ static void clean_with_all_its_options_takes_what_git_does_not_know_and_the_stor
 
 static void worktrees_are_locked_moved_removed_and_pruned(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char moved[300];
 
 	if (!begin(&f))
@@ -258,7 +258,7 @@ static void worktrees_are_locked_moved_removed_and_pruned(void)
 
 static void a_sparse_checkout_leaves_conversations_in_the_store(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -284,7 +284,7 @@ static void a_sparse_checkout_leaves_conversations_in_the_store(void)
 
 static void a_project_may_be_a_submodule(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char module[300];
 
 	if (!fixture_begin(&f))
@@ -322,7 +322,7 @@ static void a_project_may_be_a_submodule(void)
 
 static void an_untracked_cache_and_a_monitor_hide_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -362,7 +362,7 @@ static void an_untracked_cache_and_a_monitor_hide_nothing(void)
 
 static void mounting_makes_git_read_no_file_again(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;

@@ -48,7 +48,7 @@ static bool begin(struct fixture *fixture)
 
 static void what_anybody_said_is_found(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -73,7 +73,7 @@ static void what_anybody_said_is_found(void)
 
 static void it_is_found_wherever_the_conversation_is(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -111,7 +111,7 @@ static void it_is_found_wherever_the_conversation_is(void)
 
 static void exit_codes_are_those_of_grep(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -131,7 +131,7 @@ static void exit_codes_are_those_of_grep(void)
 
 static void colours_are_for_terminals_and_scripts_get_json(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

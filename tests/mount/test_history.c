@@ -76,7 +76,7 @@ static void each_way(struct world *world, const char *script)
 
 static void what_is_kept_is_listed(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -115,7 +115,7 @@ static void what_is_kept_is_listed(void)
 
 static void a_version_is_shown_byte_for_byte(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -143,7 +143,7 @@ static void a_version_is_shown_byte_for_byte(void)
 /* The current version in a worktree with a draft is the draft. */
 static void what_this_worktree_shows_is_the_current_version(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -157,7 +157,7 @@ static void what_this_worktree_shows_is_the_current_version(void)
 
 static void a_terminal_is_never_spoken_to(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -189,7 +189,7 @@ static void restoring_is_undone_by_restoring(void)
 	static const char UNDO[] =
 		". ../lib.sh; says restored: \"$J\" restore $I events.json; cmp \"$DE\" ../short\n"
 		"cmp \"$V/$X/events.json\" ../short";
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -213,7 +213,7 @@ static void restoring_is_undone_by_restoring(void)
 
 static void a_restoration_ends_a_draft_and_keeps_it(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -235,7 +235,7 @@ static void a_restoration_ends_a_draft_and_keeps_it(void)
 /* A local one, and metadata, and several files of a moment. */
 static void what_is_not_in_this_worktree_is_restored_too(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -251,7 +251,7 @@ static void what_is_not_in_this_worktree_is_restored_too(void)
 
 static void another_file_comes_back_from_the_trash(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -287,7 +287,7 @@ static void a_removed_conversation_is_in_the_trash_and_comes_back(void)
 		"refused 1 'which version' \"$J\" restore $I\n"
 		"\"$J\" project $I; cmp \"$D/$X/events.json\" .jp/conversations/$X/events.json\n"
 		"rm -r \"$P/../kept\"";
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -307,7 +307,7 @@ static void a_removed_conversation_is_in_the_trash_and_comes_back(void)
 
 static void a_wrong_name_removes_nothing(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -319,7 +319,7 @@ static void a_wrong_name_removes_nothing(void)
 
 static void a_terminal_is_asked(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -348,7 +348,7 @@ static void a_terminal_is_asked(void)
 /* By hand, through the mount: the same, and what was not stored yet goes along. */
 static void rm_in_local_is_undone_by_restore(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -368,7 +368,7 @@ static void rm_in_local_is_undone_by_restore(void)
 
 static void versions_are_compared_in_words(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -420,7 +420,7 @@ static void versions_are_compared_in_words(void)
 /* The kernel keeps what it has read until it is told; whoever waits for the command need not wait for that. */
 static void what_discard_or_restore_has_brought_back_is_read_at_once(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -448,7 +448,7 @@ static void what_discard_or_restore_has_brought_back_is_read_at_once(void)
 
 static void versions_are_files_that_can_be_read(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -495,7 +495,7 @@ static const char AGED[] =
 
 static void old_things_are_pruned_while_daemons_run(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	cleanup_free char *script = NULL;
 
 	if (!begin(&w))

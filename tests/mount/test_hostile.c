@@ -44,7 +44,7 @@ static bool begin(struct fixture *f)
 
 static void a_link_in_place_of_a_directory_is_refused_and_named(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -76,7 +76,7 @@ static void a_link_in_place_of_a_directory_is_refused_and_named(void)
 
 static void an_id_that_is_a_link_is_refused(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -90,7 +90,7 @@ static void an_id_that_is_a_link_is_refused(void)
 
 static void a_conversation_that_is_a_link_is_not_one(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -117,7 +117,7 @@ static void a_conversation_that_is_a_link_is_not_one(void)
 
 static void an_archive_that_becomes_a_link_takes_nothing_out_of_the_workspace(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -147,7 +147,7 @@ static void an_archive_that_becomes_a_link_takes_nothing_out_of_the_workspace(vo
 
 static void managed_files_that_are_links_are_neither_read_nor_written_through(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -180,7 +180,7 @@ static void managed_files_that_are_links_are_neither_read_nor_written_through(vo
 
 static void a_projection_replaced_by_links_is_written_anew_and_not_through_them(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -288,7 +288,7 @@ static void links_that_are_swapped_in_while_jpfs_starts_lead_nowhere(void)
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		cleanup_fixture struct fixture f;
+		cleanup_fixture struct fixture f = {0};
 		char place[600], target[700];
 
 		if (!begin(&f))

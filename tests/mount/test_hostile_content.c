@@ -42,7 +42,7 @@ static bool begin(struct fixture *f)
 
 static void an_id_of_another_form_is_refused_and_makes_no_store(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -79,7 +79,7 @@ static void an_id_of_another_form_is_refused_and_makes_no_store(void)
 
 static void names_never_reach_a_terminal_as_they_are(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -137,7 +137,7 @@ static void names_never_reach_a_terminal_as_they_are(void)
 
 static void what_is_no_file_is_never_imported_and_never_waited_for(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -192,7 +192,7 @@ static void what_is_no_file_is_never_imported_and_never_waited_for(void)
 
 static void a_huge_file_needs_no_memory(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -278,7 +278,7 @@ static const char CONTENTS[] =
 
 static void content_is_shown_byte_for_byte_and_stored_as_jp_would(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

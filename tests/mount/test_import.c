@@ -38,7 +38,7 @@ static bool begin_used(struct fixture *fixture)
 
 static void the_first_use_imports_everything_as_it_is(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -62,7 +62,7 @@ static void the_first_use_imports_everything_as_it_is(void)
 
 static void the_first_use_leaves_out_what_is_no_conversation(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -81,7 +81,7 @@ static void the_first_use_leaves_out_what_is_no_conversation(void)
 
 static void an_incomplete_or_invalid_conversation_is_not_imported(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -97,7 +97,7 @@ static void an_incomplete_or_invalid_conversation_is_not_imported(void)
 
 static void an_older_layout_is_imported_as_it_is(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -120,7 +120,7 @@ static void an_older_layout_is_imported_as_it_is(void)
 
 static void what_others_committed_is_read_from_the_workspace(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin_used(&f))
 		return;
@@ -149,7 +149,7 @@ static void the_first_write_imports_the_whole_of_it(void)
 		"python3 -c 'import os, sys; os.setxattr(sys.argv[1], \"user.mine\", b\"1\")' "
 		"\"$V/$n/metadata.json\" || :; echo >> \"$V/$n/metadata.json\"",
 	};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin_used(&f))
 		return;
@@ -180,7 +180,7 @@ static void the_first_write_imports_the_whole_of_it(void)
 
 static void jps_first_save_imports_it_too(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	struct acted_jp jp;
 	static const struct acted_conversation what = {
 		.digits = "17457886600",
@@ -214,7 +214,7 @@ static void jps_first_save_imports_it_too(void)
 
 static void a_pull_while_mounted_brings_conversations_in(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -238,7 +238,7 @@ static void a_pull_while_mounted_brings_conversations_in(void)
 
 static void changes_made_while_unmounted_are_taken_from_either_side(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin_used(&f))
 		return;

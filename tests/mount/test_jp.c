@@ -53,7 +53,7 @@ static void check_saved(const struct acted_jp *jp, const struct acted_conversati
 
 static void a_new_conversation_is_saved_on_both_sides(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	struct acted_conversation what;
 
 	if (!begin(&w))
@@ -69,7 +69,7 @@ static void a_new_conversation_is_saved_on_both_sides(void)
 
 static void a_query_saves_many_times_and_the_view_is_never_behind(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -88,7 +88,7 @@ static void a_query_saves_many_times_and_the_view_is_never_behind(void)
 
 static void a_title_change_renames_it_on_both_sides(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	struct acted_conversation what;
 
 	if (!begin(&w))
@@ -117,7 +117,7 @@ static void a_title_change_renames_it_on_both_sides(void)
 
 static void archiving_and_back_moves_it_on_both_sides(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -141,7 +141,7 @@ static void archiving_and_back_moves_it_on_both_sides(void)
 
 static void a_removed_conversation_does_not_come_back(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -166,7 +166,7 @@ static void a_removed_conversation_does_not_come_back(void)
 
 static void toggling_to_local_and_back_keeps_the_durable_copy(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	struct acted_conversation what;
 
 	if (!begin(&w))
@@ -189,7 +189,7 @@ static void toggling_to_local_and_back_keeps_the_durable_copy(void)
 
 static void what_is_made_local_is_never_seen_through_the_mount(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	struct acted_conversation what;
 
 	if (!begin(&w))
@@ -210,7 +210,7 @@ static void what_is_made_local_is_never_seen_through_the_mount(void)
 
 static void managed_editing_ends_with_the_edit_on_both_sides(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -248,7 +248,7 @@ static void managed_editing_ends_with_the_edit_on_both_sides(void)
 
 static void the_view_serves_what_jp_deleted_until_it_is_back(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -268,7 +268,7 @@ static void the_view_serves_what_jp_deleted_until_it_is_back(void)
 
 static void what_never_comes_back_ends_in_the_workspace(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -286,7 +286,7 @@ static void what_never_comes_back_ends_in_the_workspace(void)
 /* jp removes the store's copy, and somebody else, a moment later, the one that a worktree shows. */
 static void the_last_copy_of_all_goes_to_the_trash(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 
 	if (!begin(&w))
 		return;
@@ -300,7 +300,7 @@ static void the_last_copy_of_all_goes_to_the_trash(void)
 
 static void a_start_trashes_nothing_that_is_whole(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	struct acted_start start;
 
 	if (!begin(&w))
@@ -323,7 +323,7 @@ static void a_start_trashes_nothing_that_is_whole(void)
 
 static void what_jp_trashes_in_the_workspace_stays_durable(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	struct acted_start start;
 
 	if (!begin(&w))
@@ -362,7 +362,7 @@ static pid_t keep_starting(const struct acted_jp *jp, int trouble_fd)
 
 static void starts_in_the_middle_of_saves_trash_nothing(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	struct acted_start trouble = {0};
 	int ends[2];
 	pid_t pid;
@@ -404,7 +404,7 @@ static void starts_in_the_middle_of_saves_trash_nothing(void)
 
 static void a_save_in_a_second_worktree_is_what_the_first_one_loads(void)
 {
-	cleanup_world struct world w;
+	cleanup_world struct world w = {0};
 	struct acted_jp other;
 	struct acted_conversation what;
 	char worktree[300];

@@ -68,7 +68,7 @@ static void end_mounted(struct two *two)
 
 static void an_older_layout_that_is_earlier_is_a_draft_without_a_base_configuration(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_mounted(&t))
 		return;
@@ -88,7 +88,7 @@ static void an_older_layout_that_is_earlier_is_a_draft_without_a_base_configurat
 
 static void discarding_such_a_draft_shows_the_base_configuration_again(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_mounted(&t))
 		return;
@@ -106,7 +106,7 @@ static void discarding_such_a_draft_shows_the_base_configuration_again(void)
 
 static void committing_such_a_draft_takes_the_durable_base_configuration_to_history(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_mounted(&t))
 		return;
@@ -122,7 +122,7 @@ static void committing_such_a_draft_takes_the_durable_base_configuration_to_hist
 
 static void such_a_draft_is_continued_whole(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_mounted(&t))
 		return;
@@ -135,7 +135,7 @@ static void such_a_draft_is_continued_whole(void)
 
 static void an_older_layout_that_goes_on_takes_the_durable_base_configuration_away(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_mounted(&t))
 		return;
@@ -156,7 +156,7 @@ static void an_older_layout_that_goes_on_takes_the_durable_base_configuration_aw
 
 static void a_switch_while_unmounted_takes_or_leaves_the_layout_with_its_stream(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_mounted(&t))
 		return;
@@ -175,7 +175,7 @@ static void a_switch_while_unmounted_takes_or_leaves_the_layout_with_its_stream(
 
 static void a_fresh_checkout_of_the_older_layout_gets_the_durable_one_whole(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_mounted(&t))
 		return;
@@ -191,7 +191,7 @@ static void a_fresh_checkout_of_the_older_layout_gets_the_durable_one_whole(void
 
 static void a_newer_layout_is_taken_and_left_whole_beside_a_durable_older_one(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -216,7 +216,7 @@ static void a_newer_layout_is_taken_and_left_whole_beside_a_durable_older_one(vo
 
 static void a_base_configuration_that_was_removed_by_hand_stays_durable(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin_mounted(&t))
 		return;

@@ -35,7 +35,7 @@ static bool begin(struct fixture *fixture)
 
 static void what_leaves_the_worktree_is_local(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -58,7 +58,7 @@ static void what_leaves_the_worktree_is_local(void)
 
 static void a_local_one_is_read_and_written_like_any_other(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -85,7 +85,7 @@ static void a_local_one_is_read_and_written_like_any_other(void)
 
 static void moving_out_projects_and_moving_in_takes_out(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -117,7 +117,7 @@ static void moving_out_projects_and_moving_in_takes_out(void)
 
 static void archived_ones_are_toggled_too(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -138,7 +138,7 @@ static void archived_ones_are_toggled_too(void)
 
 static void one_that_is_made_there_is_never_projected(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -173,7 +173,7 @@ static void one_that_is_made_there_is_never_projected(void)
 
 static void removing_one_there_moves_it_to_the_trash(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -189,7 +189,7 @@ static void removing_one_there_moves_it_to_the_trash(void)
 
 static void a_directory_that_git_brings_back_is_projected_again(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

@@ -47,7 +47,7 @@ static bool begin(struct fixture *fixture)
 
 static void presence_is_told_mounted_and_not_and_from_another_worktree(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -77,7 +77,7 @@ static void presence_is_told_mounted_and_not_and_from_another_worktree(void)
 
 static void every_key_is_there(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -116,7 +116,7 @@ static void every_key_is_there(void)
 
 static void archived_ones_are_listed_on_request(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -141,7 +141,7 @@ static void archived_ones_are_listed_on_request(void)
 
 static void drafts_are_marked_and_show_what_is_here(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -161,7 +161,7 @@ static void drafts_are_marked_and_show_what_is_here(void)
 
 static void what_was_just_written_is_listed(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -175,7 +175,7 @@ static void what_was_just_written_is_listed(void)
 
 static void odd_titles_do_no_harm(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -234,7 +234,7 @@ static void odd_titles_do_no_harm(void)
 
 static void colours_and_widths_are_for_terminals(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -255,7 +255,7 @@ static void colours_and_widths_are_for_terminals(void)
 
 static void listing_changes_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -271,7 +271,7 @@ static void listing_changes_nothing(void)
 
 static void an_empty_mount_stays_when_it_is_listed(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -285,7 +285,7 @@ static void an_empty_mount_stays_when_it_is_listed(void)
 
 static void a_dead_mount_is_named(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -301,7 +301,7 @@ static void a_dead_mount_is_named(void)
 
 static void a_clone_that_is_new_to_the_store_is_not_told_what_is_in_it(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -316,7 +316,7 @@ static void a_clone_that_is_new_to_the_store_is_not_told_what_is_in_it(void)
 
 static void usage_is_checked(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -330,7 +330,7 @@ static void usage_is_checked(void)
 
 static void thousands_are_listed_quickly(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

@@ -10,7 +10,7 @@
 
 static void a_closed_write_survives_kill(void)
 {
-	cleanup_fixture struct fixture fixture;
+	cleanup_fixture struct fixture fixture = {0};
 
 	if (!fixture_begin(&fixture))
 		return;
@@ -42,7 +42,7 @@ static void a_closed_write_survives_kill(void)
 /* fsync(2) has returned, and the file is still open: it was promised to last. */
 static void a_synced_write_that_is_not_stored_yet_is_kept_through_a_kill(void)
 {
-	cleanup_fixture struct fixture fixture;
+	cleanup_fixture struct fixture fixture = {0};
 
 	if (!fixture_begin(&fixture))
 		return;
@@ -78,7 +78,7 @@ static void a_synced_write_that_is_not_stored_yet_is_kept_through_a_kill(void)
 
 static void a_half_written_file_is_never_current(void)
 {
-	cleanup_fixture struct fixture fixture;
+	cleanup_fixture struct fixture fixture = {0};
 
 	if (!fixture_begin(&fixture))
 		return;
@@ -116,7 +116,7 @@ static void a_half_written_file_is_never_current(void)
 
 static void what_is_changed_after_closing_is_half_written_again(void)
 {
-	cleanup_fixture struct fixture fixture;
+	cleanup_fixture struct fixture fixture = {0};
 
 	if (!fixture_begin(&fixture))
 		return;
@@ -146,7 +146,7 @@ static void what_is_changed_after_closing_is_half_written_again(void)
 /* RELEASE comes when the kernel has time, and here never: that the writer closed is known before. */
 static void what_was_closed_and_removed_at_once_is_stored(void)
 {
-	cleanup_fixture struct fixture fixture;
+	cleanup_fixture struct fixture fixture = {0};
 
 	if (!fixture_begin(&fixture))
 		return;
@@ -170,7 +170,7 @@ static void what_was_closed_and_removed_at_once_is_stored(void)
 
 static void what_was_synced_and_could_not_be_stored_is_kept(void)
 {
-	cleanup_fixture struct fixture fixture;
+	cleanup_fixture struct fixture fixture = {0};
 
 	if (!fixture_begin(&fixture))
 		return;
@@ -202,7 +202,7 @@ static void what_was_synced_and_could_not_be_stored_is_kept(void)
 /* As `git stash` and `git stash pop` do it, with some seconds in between. */
 static void what_was_removed_and_made_again_is_there_after_a_kill(void)
 {
-	cleanup_fixture struct fixture fixture;
+	cleanup_fixture struct fixture fixture = {0};
 
 	if (!fixture_begin(&fixture))
 		return;
@@ -226,7 +226,7 @@ static void what_was_removed_and_made_again_is_there_after_a_kill(void)
 
 static void sync_without_a_mount_recovers_too(void)
 {
-	cleanup_fixture struct fixture fixture;
+	cleanup_fixture struct fixture fixture = {0};
 
 	if (!fixture_begin(&fixture))
 		return;
@@ -249,7 +249,7 @@ static void sync_without_a_mount_recovers_too(void)
 
 static void another_worktree_leaves_a_live_daemon_its_files(void)
 {
-	cleanup_fixture struct fixture fixture;
+	cleanup_fixture struct fixture fixture = {0};
 	char second[320];
 
 	if (!fixture_begin(&fixture))

@@ -3,7 +3,7 @@
 
 static void removing_a_conversation_keeps_its_durable_copy_whole(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -24,7 +24,7 @@ static void removing_a_conversation_keeps_its_durable_copy_whole(void)
 
 static void removing_one_managed_file_hides_it_here(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -42,7 +42,7 @@ static void removing_one_managed_file_hides_it_here(void)
 
 static void removing_an_unmanaged_file_moves_its_durable_copy_to_the_trash(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -57,7 +57,7 @@ static void removing_an_unmanaged_file_moves_its_durable_copy_to_the_trash(void)
 
 static void an_editors_temporary_files_leave_no_trace(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -75,7 +75,7 @@ static void an_editors_temporary_files_leave_no_trace(void)
 
 static void removing_a_worktree_keeps_its_conversations(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char worktree[300];
 
 	if (!fixture_begin(&f))
@@ -101,7 +101,7 @@ static void removing_a_worktree_keeps_its_conversations(void)
 
 static void a_conversation_that_only_a_worktree_has_is_kept_when_it_goes(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char worktree[300];
 
 	if (!fixture_begin(&f))
@@ -121,7 +121,7 @@ static void a_conversation_that_only_a_worktree_has_is_kept_when_it_goes(void)
 /* Before the daemon was told of the last close: nothing of it is in the workspace yet. */
 static void what_was_made_a_moment_ago_is_kept_when_it_goes(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -155,7 +155,7 @@ static void what_was_made_a_moment_ago_is_kept_when_it_goes(void)
  */
 static void what_is_stored_while_it_is_removed_has_what_went_before(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -198,7 +198,7 @@ static void what_is_stored_while_it_is_removed_has_what_went_before(void)
 /* The directory gets its mode and times last, when its files were closed. */
 static void what_was_copied_here_and_removed_at_once_is_local(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -222,7 +222,7 @@ static void what_was_copied_here_and_removed_at_once_is_local(void)
 
 static void rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -236,7 +236,7 @@ static void rm_of_the_whole_workspace_ends_the_daemon_and_loses_nothing(void)
 
 static void rm_of_a_workspace_with_an_empty_view_works(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -248,7 +248,7 @@ static void rm_of_a_workspace_with_an_empty_view_works(void)
 
 static void an_emptied_view_is_mounted_again_when_its_directory_stays(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -262,7 +262,7 @@ static void an_emptied_view_is_mounted_again_when_its_directory_stays(void)
 
 static void switching_to_a_branch_without_conversations_and_back_mounts_again(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -280,7 +280,7 @@ static void switching_to_a_branch_without_conversations_and_back_mounts_again(vo
 
 static void switching_between_branches_that_share_the_directory_keeps_the_mount(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -298,7 +298,7 @@ static void switching_between_branches_that_share_the_directory_keeps_the_mount(
 
 static void git_clean_takes_conversations_out_of_the_worktree_only(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -314,7 +314,7 @@ static void git_clean_takes_conversations_out_of_the_worktree_only(void)
 
 static void git_stash_of_untracked_files_and_back(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -332,7 +332,7 @@ static void git_stash_of_untracked_files_and_back(void)
 
 static void a_removal_that_stops_half_way_loses_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;

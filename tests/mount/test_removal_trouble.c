@@ -92,7 +92,7 @@ static void mount_with_both(struct fixture *f)
 
 static void a_removal_that_stops_anywhere_while_the_daemon_dies_loses_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -113,7 +113,7 @@ static void a_removal_that_stops_anywhere_while_the_daemon_dies_loses_nothing(vo
 
 static void what_was_made_a_moment_ago_outlives_a_removal_that_stops_and_the_daemon(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -132,7 +132,7 @@ static void what_was_made_a_moment_ago_outlives_a_removal_that_stops_and_the_dae
 
 static void a_removal_that_stops_anywhere_leaves_everything_in_the_store(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -158,7 +158,7 @@ static void a_removal_that_stops_anywhere_leaves_everything_in_the_store(void)
 /* What was written and closed a moment ago is not stored yet when its directory goes. */
 static void a_conversation_that_is_removed_as_soon_as_it_is_made_is_kept(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -186,7 +186,7 @@ static void a_conversation_that_is_removed_as_soon_as_it_is_made_is_kept(void)
 /* rm(1) itself, and the daemon killed under it at some moment. */
 static void killing_the_daemon_under_rm_loses_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	struct timespec pause = {0};
 
 	if (!begin(&f))
@@ -213,7 +213,7 @@ static void killing_the_daemon_under_rm_loses_nothing(void)
 
 static void two_who_remove_the_same_at_once_lose_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -236,7 +236,7 @@ static void two_who_remove_the_same_at_once_lose_nothing(void)
 
 static void two_who_remove_the_worktree_at_once_lose_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -253,7 +253,7 @@ static void two_who_remove_the_worktree_at_once_lose_nothing(void)
 /* Each file waits until the one before counts as removed by itself. */
 static void removing_one_file_in_a_while_leaves_jps_own_in_the_store(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -285,7 +285,7 @@ static void removing_one_file_in_a_while_leaves_jps_own_in_the_store(void)
 
 static void what_editors_leave_is_no_part_of_what_a_removal_keeps(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -316,7 +316,7 @@ static void what_editors_leave_is_no_part_of_what_a_removal_keeps(void)
 
 static void who_has_files_open_goes_on_with_them_when_their_directory_goes(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -370,7 +370,7 @@ static void who_has_files_open_goes_on_with_them_when_their_directory_goes(void)
 /* git puts a conversation back while somebody still writes to the one that went. */
 static void what_is_written_to_a_removed_file_does_not_come_to_its_successor(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

@@ -32,7 +32,7 @@ static void step(struct fixture *fixture, int line, const char *script)
 
 static void a_request_is_counted_by_its_kind(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -53,7 +53,7 @@ static void a_request_is_counted_by_its_kind(void)
 
 static void the_total_is_the_sum_of_all_but_forget(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -71,7 +71,7 @@ static void the_total_is_the_sum_of_all_but_forget(void)
 
 static void the_count_goes_on_when_the_mount_comes_back(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -88,7 +88,7 @@ static void the_count_goes_on_when_the_mount_comes_back(void)
 /* The kernel has the flag for it since 5.12. */
 static void a_write_is_not_two_requests(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -102,7 +102,7 @@ static void a_write_is_not_two_requests(void)
 
 static void what_a_command_costs_can_be_told(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;

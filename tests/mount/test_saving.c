@@ -134,7 +134,7 @@ static void system_calls_in_every_order_save_it_whole(void)
 		"copy-range",
 		"exchange",
 	};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -180,7 +180,7 @@ static void commands_of_every_day_save_it_whole(void)
 		 "cp ../new \"$f.new\"; ln \"$f.new\" \"$f.other\" 2>/dev/null && fail linked; "
 		 "mv \"$f.new\" \"$f\""},
 	};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -194,7 +194,7 @@ static void commands_of_every_day_save_it_whole(void)
 
 static void rsync_saves_it_whole(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -211,7 +211,7 @@ static void rsync_saves_it_whole(void)
 
 static void two_writers_that_append_lose_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -226,7 +226,7 @@ static void two_writers_that_append_lose_nothing(void)
 
 static void a_writer_that_never_closes_is_durable_at_umount(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	int status = 0;
 	pid_t pid;
 
@@ -251,7 +251,7 @@ static void a_writer_that_never_closes_is_durable_at_umount(void)
 
 static void what_was_acknowledged_by_fsync_survives_the_daemon(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -273,7 +273,7 @@ static void what_was_acknowledged_by_fsync_survives_the_daemon(void)
 
 static void an_unsynced_write_is_old_or_new_after_the_daemon_was_killed(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -296,7 +296,7 @@ static void an_unsynced_write_is_old_or_new_after_the_daemon_was_killed(void)
 
 static void a_large_file_and_few_descriptors_are_no_obstacle(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -325,7 +325,7 @@ static void a_large_file_and_few_descriptors_are_no_obstacle(void)
 
 static void what_waits_in_a_full_or_lost_worktree_fails_no_write(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

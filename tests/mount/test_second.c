@@ -30,7 +30,7 @@ static bool begin(struct fixture *f, const char *place)
 
 static void a_second_directory_is_shown_when_the_first_one_goes(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f, ""))
 		return;
@@ -49,7 +49,7 @@ static void a_second_directory_is_shown_when_the_first_one_goes(void)
 /* By its name, before anybody has listed anything: as git looks for what it tracks. */
 static void a_second_directory_is_found_by_its_name_when_the_first_one_goes(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f, ".archive"))
 		return;
@@ -62,7 +62,7 @@ static void a_second_directory_is_found_by_its_name_when_the_first_one_goes(void
 
 static void who_removes_all_that_is_shown_has_removed_it_all(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f, ""))
 		return;
@@ -74,7 +74,7 @@ static void who_removes_all_that_is_shown_has_removed_it_all(void)
 
 static void an_archive_that_shows_nothing_can_be_removed(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f, ".archive"))
 		return;
@@ -90,7 +90,7 @@ static void the_name_of_a_second_directory_is_free(void)
 	static const char *const places[] = {"", ".archive"};
 
 	for (size_t i = 0; i < COUNT_OF(places); i++) {
-		cleanup_fixture struct fixture f;
+		cleanup_fixture struct fixture f = {0};
 		char script[512];
 
 		if (!begin(&f, places[i]))
@@ -109,7 +109,7 @@ static void the_name_of_a_second_directory_is_free(void)
 
 static void a_merge_that_brings_another_title_shows_one_and_its_resolution_the_other(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -156,7 +156,7 @@ static void jp_makes_a_live_directory_of_what_is_archived_here(void)
 	static const char *const names[] = {FIRST, OTHER};
 
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		cleanup_fixture struct fixture f;
+		cleanup_fixture struct fixture f = {0};
 
 		if (!fixture_begin(&f))
 			return;
@@ -198,7 +198,7 @@ static void jp_makes_a_live_directory_of_what_is_archived_here(void)
 /* It is on its way out and not listed, so jp takes it for one that is not here. */
 static void jp_makes_a_directory_under_another_name_for_one_on_its_way_out(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -220,7 +220,7 @@ static void jp_makes_a_directory_under_another_name_for_one_on_its_way_out(void)
 /* Only jp has saved it in the store before: a copy beside the archived one is somebody's mistake. */
 static void a_copy_of_an_archived_one_is_refused_and_harms_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;

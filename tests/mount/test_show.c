@@ -3,7 +3,7 @@
 
 static void a_conversation_is_shown_wherever_it_is(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;

@@ -32,7 +32,7 @@ static bool begin(struct fixture *fixture)
 
 static void a_first_sync_imports_and_a_second_changes_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -50,7 +50,7 @@ static void a_first_sync_imports_and_a_second_changes_nothing(void)
 
 static void sync_does_what_mounting_does_and_says_why(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -78,7 +78,7 @@ static void sync_does_what_mounting_does_and_says_why(void)
 
 static void an_older_checkout_costs_no_turn_without_a_mount_either(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -106,7 +106,7 @@ static void an_older_checkout_costs_no_turn_without_a_mount_either(void)
 
 static void conversations_are_projected_and_taken_out_by_any_name(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -145,7 +145,7 @@ static void conversations_are_projected_and_taken_out_by_any_name(void)
 
 static void drafts_are_ended_by_command_mounted_or_not(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -175,7 +175,7 @@ static void drafts_are_ended_by_command_mounted_or_not(void)
 /* What the kernel keeps of the draft goes before the command says that it is done. */
 static void who_reads_right_after_discard_reads_the_durable_version(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -212,7 +212,7 @@ static void who_reads_right_after_discard_reads_the_durable_version(void)
 /* By the beginning of its ID, and for a worktree that is elsewhere, mounted or not. */
 static void commands_reach_another_worktree_by_the_beginning_of_an_id(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char other[300];
 
 	if (!begin(&f))
@@ -266,7 +266,7 @@ static void commands_reach_another_worktree_by_the_beginning_of_an_id(void)
 /* Where it was started, by the name of the worktree: one that was only brought there is from elsewhere. */
 static void where_a_conversation_was_started_is_told(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char other[300];
 
 	if (!begin(&f))
@@ -313,7 +313,7 @@ static void where_a_conversation_was_started_is_told(void)
 /* On a terminal, and when it takes longer than a second: it is stopped for that long as soon as it imports. */
 static void a_long_sync_says_on_a_terminal_how_far_it_is(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -364,7 +364,7 @@ static void a_long_sync_says_on_a_terminal_how_far_it_is(void)
 
 static void a_worktree_in_work_is_left_alone(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

@@ -41,7 +41,7 @@ static bool is_here(struct fixture *fixture, const char *program)
 
 static void rsync_copies_both_ways_and_a_second_run_transfers_nothing(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f) || !is_here(&f, "rsync"))
 		return;
@@ -70,7 +70,7 @@ static void rsync_copies_both_ways_and_a_second_run_transfers_nothing(void)
 
 static void cp_and_tar_copy_both_ways(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -98,7 +98,7 @@ static void cp_and_tar_copy_both_ways(void)
 
 static void searching_and_listing_find_what_they_find_anywhere(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

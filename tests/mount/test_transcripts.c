@@ -28,7 +28,7 @@ static bool begin(struct fixture *fixture)
 
 static void each_conversation_can_be_read_and_nothing_else(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -73,7 +73,7 @@ static void each_conversation_can_be_read_and_nothing_else(void)
 
 static void a_transcript_follows_its_conversation(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -119,7 +119,7 @@ static void a_transcript_follows_its_conversation(void)
  * stat says how long it is. */
 static void a_transcript_has_what_was_written_when_it_is_closed(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -187,7 +187,7 @@ static void a_transcript_has_what_was_written_when_it_is_closed(void)
 /* What is read twice is made once, and the second time the kernel has it. */
 static void three_thousand_are_searched_the_second_time_without_being_made(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -235,7 +235,7 @@ static void three_thousand_are_searched_the_second_time_without_being_made(void)
 
 static void the_listing_follows_what_comes_and_goes(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -257,7 +257,7 @@ static void the_listing_follows_what_comes_and_goes(void)
 
 static void what_finds_no_room_is_made_each_time(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!begin(&f))
 		return;

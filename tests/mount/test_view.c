@@ -3,7 +3,7 @@
 
 static void projected_conversations_are_listed_and_read_back(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -19,7 +19,7 @@ static void projected_conversations_are_listed_and_read_back(void)
 
 static void user_local_conversations_are_neither_listed_nor_found(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -34,7 +34,7 @@ static void user_local_conversations_are_neither_listed_nor_found(void)
 
 static void the_control_directory_is_reachable_but_not_listed(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -49,7 +49,7 @@ static void the_control_directory_is_reachable_but_not_listed(void)
 
 static void the_control_directory_is_listed_on_request(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -61,7 +61,7 @@ static void the_control_directory_is_listed_on_request(void)
 
 static void jps_temporary_files_are_reachable_but_never_listed(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -78,7 +78,7 @@ static void jps_temporary_files_are_reachable_but_never_listed(void)
 
 static void a_conversation_on_its_way_in_is_found_but_not_listed(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -99,7 +99,7 @@ static void a_conversation_on_its_way_in_is_found_but_not_listed(void)
 
 static void a_durable_file_that_was_never_here_is_not_shown(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -114,7 +114,7 @@ static void a_durable_file_that_was_never_here_is_not_shown(void)
 
 static void what_is_no_conversation_passes_through(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -136,7 +136,7 @@ static void what_is_no_conversation_passes_through(void)
 
 static void nothing_else_may_begin_with_a_conversations_digits(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -151,7 +151,7 @@ static void nothing_else_may_begin_with_a_conversations_digits(void)
 
 static void the_archive_shows_archived_conversations(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -168,7 +168,7 @@ static void the_archive_shows_archived_conversations(void)
 
 static void a_conversation_directory_tells_its_id_and_presence(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;

@@ -173,7 +173,7 @@ static void mount_with_all_stored(struct fixture *f)
 static void a_change_in_the_store_is_heard_in_the_directory(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -201,7 +201,7 @@ static void a_change_in_the_store_is_heard_in_the_directory(void)
 
 static void a_change_is_heard_when_it_can_be_read(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char path[800];
 
 	if (!fixture_begin(&f))
@@ -233,7 +233,7 @@ static void a_change_is_heard_when_it_can_be_read(void)
 static void who_watches_a_file_hears_that_it_was_replaced(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -252,7 +252,7 @@ static void who_watches_a_file_hears_that_it_was_replaced(void)
 static void what_one_worktree_writes_is_heard_once_in_the_other_and_not_repeated_at_home(void)
 {
 	cleanup_watcher struct watcher here = {.fd = -1}, there = {.fd = -1};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char other[300], other_view[340];
 
 	if (!fixture_begin(&f))
@@ -354,7 +354,7 @@ static void change_layouts(struct fixture *f, struct watcher *w, bool somebody_l
 static void change_layouts_in_another_worktree(bool somebody_looks)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char other[300];
 
 	if (!fixture_begin(&f))
@@ -384,7 +384,7 @@ static void a_file_that_comes_or_goes_is_heard_though_others_have_looked_for_it(
 static void what_is_written_here_is_heard_as_it_was_done_and_not_again(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -411,7 +411,7 @@ static void what_is_written_here_is_heard_as_it_was_done_and_not_again(void)
 static void what_does_not_change_this_view_is_not_heard(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char other[300];
 
 	if (!fixture_begin(&f))
@@ -460,7 +460,7 @@ static void what_does_not_change_this_view_is_not_heard(void)
 static void a_storm_of_changes_ends_with_the_last_one(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	unsigned heard;
 
 	if (!fixture_begin(&f))
@@ -492,7 +492,7 @@ static void a_storm_of_changes_ends_with_the_last_one(void)
 static void where_nobody_can_watch_nothing_is_repeated(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -522,7 +522,7 @@ static void where_nobody_can_watch_nothing_is_repeated(void)
 
 static void changes_outside_are_no_use_of_the_mount(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -545,7 +545,7 @@ static void changes_outside_are_no_use_of_the_mount(void)
 static void a_killed_daemon_leaves_no_process_that_repeats(void)
 {
 	cleanup_watcher struct watcher w = {.fd = -1};
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -602,7 +602,7 @@ static bool has(struct fixture *fixture, const char *program)
 
 static void inotifywait_hears_all_kinds_of_waiting(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f) || !has(&f, "inotifywait"))
 		return;
@@ -621,7 +621,7 @@ static void inotifywait_hears_all_kinds_of_waiting(void)
 
 static void entr_runs_its_command_for_each_change(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f) || !has(&f, "entr"))
 		return;
@@ -642,7 +642,7 @@ static void entr_runs_its_command_for_each_change(void)
 
 static void tail_follows_a_file_by_its_name(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f) || !has(&f, "tail"))
 		return;
@@ -659,7 +659,7 @@ static void tail_follows_a_file_by_its_name(void)
 
 static void watch_shows_what_is_there(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f) || !has(&f, "watch"))
 		return;

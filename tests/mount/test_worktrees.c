@@ -17,7 +17,7 @@ static bool begin(struct two *two)
 
 static void each_sees_what_the_other_writes(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -37,7 +37,7 @@ static void each_sees_what_the_other_writes(void)
 
 static void a_listing_and_its_times_follow_the_other_worktree(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -59,7 +59,7 @@ static void a_listing_and_its_times_follow_the_other_worktree(void)
 
 static void a_conversation_made_in_one_is_not_in_the_other(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -74,7 +74,7 @@ static void a_conversation_made_in_one_is_not_in_the_other(void)
 
 static void a_removal_in_one_leaves_the_other(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -91,7 +91,7 @@ static void a_removal_in_one_leaves_the_other(void)
 
 static void a_title_is_each_worktrees_own_and_its_content_is_shared(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -115,7 +115,7 @@ static void a_title_is_each_worktrees_own_and_its_content_is_shared(void)
 
 static void archived_in_one_it_stays_live_in_the_other(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -130,7 +130,7 @@ static void archived_in_one_it_stays_live_in_the_other(void)
 
 static void direct_changes_in_the_store_are_seen_everywhere(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -154,7 +154,7 @@ static void direct_changes_in_the_store_are_seen_everywhere(void)
 
 static void a_reader_of_the_mount_never_meets_half_a_direct_change(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -185,7 +185,7 @@ static void a_reader_of_the_mount_never_meets_half_a_direct_change(void)
 
 static void a_reader_holds_the_version_that_it_opened(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -208,7 +208,7 @@ static void a_reader_holds_the_version_that_it_opened(void)
 
 static void both_write_at_once_and_each_version_stays_whole(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -238,7 +238,7 @@ static void both_write_at_once_and_each_version_stays_whole(void)
 
 static void a_draft_is_seen_in_its_own_worktree_only(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -253,7 +253,7 @@ static void a_draft_is_seen_in_its_own_worktree_only(void)
 
 static void a_new_worktree_shows_what_a_removed_one_left(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -272,7 +272,7 @@ static void a_new_worktree_shows_what_a_removed_one_left(void)
 
 static void a_moved_worktree_takes_its_mount_along(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 	char moved[300];
 
 	if (!begin(&t))
@@ -291,7 +291,7 @@ static void a_moved_worktree_takes_its_mount_along(void)
 
 static void a_silo_that_is_folded_away_is_found_again(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;
@@ -311,7 +311,7 @@ static void a_silo_that_is_folded_away_is_found_again(void)
 
 static void a_silo_that_another_mount_folds_is_found_again(void)
 {
-	cleanup_two struct two t;
+	cleanup_two struct two t = {0};
 
 	if (!begin(&t))
 		return;

@@ -18,7 +18,7 @@ static const char *at(const struct fixture *f, const char *relative)
 
 static void every_way_of_saving_reaches_both_sides(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -47,7 +47,7 @@ static void every_way_of_saving_reaches_both_sides(void)
 
 static void appending_a_turn_keeps_nothing_in_history(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -67,7 +67,7 @@ static void appending_a_turn_keeps_nothing_in_history(void)
 
 static void a_trim_is_durable_at_once_and_what_it_cut_is_kept(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -81,7 +81,7 @@ static void a_trim_is_durable_at_once_and_what_it_cut_is_kept(void)
 
 static void the_same_bytes_again_change_no_time_on_either_side(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -106,7 +106,7 @@ static void the_same_bytes_again_change_no_time_on_either_side(void)
 
 static void what_jp_would_reject_is_shown_here_and_never_durable(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -129,7 +129,7 @@ static void what_jp_would_reject_is_shown_here_and_never_durable(void)
 
 static void after_fsync_the_store_has_it(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char durable[PATH_MAX];
 	int fd;
 
@@ -159,7 +159,7 @@ static void after_fsync_the_store_has_it(void)
 
 static void a_reader_of_the_store_never_meets_half_a_version(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -195,7 +195,7 @@ static void a_reader_of_the_store_never_meets_half_a_version(void)
 
 static void files_do_what_files_do(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -280,7 +280,7 @@ static void files_do_what_files_do(void)
 
 static void names_may_be_anything(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	char longest[256], name[PATH_MAX];
 	static const char *const odd[] = {"new\nline", "\xff\xfe bytes", " blank ", "-dash",
 					  "\033[31m",  "quote\"'`",      "日本語"};
@@ -312,7 +312,7 @@ static void names_may_be_anything(void)
 
 static void subdirectories_and_links_are_kept_on_both_sides(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -330,7 +330,7 @@ static void subdirectories_and_links_are_kept_on_both_sides(void)
 
 static void locks_work_between_processes(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd, status = 0;
 	pid_t pid;
@@ -358,7 +358,7 @@ static void locks_work_between_processes(void)
 
 static void copies_keep_their_directories_times(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -374,7 +374,7 @@ static void copies_keep_their_directories_times(void)
 
 static void touch_and_chmod_reach_both_sides(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
@@ -393,7 +393,7 @@ static void touch_and_chmod_reach_both_sides(void)
 /* Somebody sets the time of the durable file, and it is still the file that whoever writes has. */
 static void a_file_that_is_touched_in_the_store_is_written_to_like_any_other(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;
