@@ -61,6 +61,14 @@ static bool is_same_stamp(const struct jp_stamp *a, const struct jp_stamp *b)
 	       a->ctime_ns == b->ctime_ns;
 }
 
+static bool is_in_step(const struct jpfs_conversation *conversation, enum jp_managed which,
+		       const struct stat *durable, const struct stat *workspace)
+{
+	return S_ISREG(workspace->st_mode) && workspace->st_size == durable->st_size &&
+	       (jp_mtime_ns(workspace) == jp_mtime_ns(durable) ||
+		jpfs_version_matches(&conversation->same[which], workspace));
+}
+
 /* Look at one file: 1 in step, 0 not, or nobody can tell. */
 static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed which,
 			const struct jp_base_file *old, struct findings *findings)
@@ -88,9 +96,7 @@ static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed 
 		*file = (struct jp_base_file){0};
 		return 1;
 	}
-	if (!S_ISREG(workspace.st_mode) || workspace.st_size != durable.st_size ||
-	    (jp_mtime_ns(&workspace) != jp_mtime_ns(&durable) &&
-	     !jpfs_version_matches(&conversation->same[which], &workspace)))
+	if (!is_in_step(conversation, which, &durable, &workspace))
 		return 0;
 	if (old->is_there && jp_stamp_matches(&old->durable, &durable) &&
 	    jp_stamp_matches(&old->workspace, &workspace))
@@ -100,6 +106,19 @@ static int look_at_file(struct jpfs_conversation *conversation, enum jp_managed 
 	file->workspace = jp_stamp_of(&workspace, true);
 	findings->is_changed[which] = true;
 	return 1;
+}
+
+/* Whether a file of a draft's unit is shown here, in whatever way: what is durable, or becomes so, may
+ * be another version by the time of the next mount. */
+static bool is_shown_here_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+				 const struct stat *workspace)
+{
+	struct stat durable;
+
+	return (conversation->drafts & (1U << which)) != 0 ||
+	       jpfs_is_beside_draft_locked(conversation, which) ||
+	       (jpfs_durable_stat_locked(conversation, which, &durable) == 0 &&
+		is_in_step(conversation, which, &durable, workspace));
 }
 
 /* A file of a draft: which one it is, and if nothing is known of it, what it is a draft of. */
@@ -120,11 +139,9 @@ static void look_at_draft(struct jpfs_conversation *conversation, enum jp_manage
 	}
 	file->draft = (struct jp_stamp){0};
 	jpfs_workspace_path(conversation, jp_managed_name(which), path);
-	/* What is shown beside a draft may be a version that both never were while it was one. */
 	if (file->is_there &&
-	    ((conversation->drafts & (1U << which)) != 0 ||
-	     jpfs_is_beside_draft_locked(conversation, which)) &&
-	    jpfs_stat_beneath(conversation->view->workspace_fd, path, &workspace) == 0)
+	    jpfs_stat_beneath(conversation->view->workspace_fd, path, &workspace) == 0 &&
+	    is_shown_here_locked(conversation, which, &workspace))
 		file->draft = jp_stamp_of(&workspace, true);
 }
 

@@ -256,7 +256,8 @@ int jpfs_gather_unit_locked(struct jpfs_conversation *conversation, const struct
 		facts->workspace.is_draft =
 			facts->workspace.is_draft &&
 			(pairs[i].is_same || pairs[i].is_draft || pairs[i].is_left_out);
-		has_draft = has_draft || pairs[i].is_draft;
+		/* What stood beside a draft, as both sides have it, makes none. */
+		has_draft = has_draft || (pairs[i].is_draft && !pairs[i].is_same);
 		is_beside = is_beside &&
 			    (pairs[i].is_same || pairs[i].is_draft || pairs[i].workspace_is_base);
 		facts->workspace.is_base = facts->workspace.is_base &&

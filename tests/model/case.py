@@ -35,6 +35,7 @@ class Side:
         self.doubles = {}  # digits: {places}; of IDs that had several directories when it was mounted
         self.gone = {}  # (digits, name): [bytes]; written here, and perhaps not stored when it was removed
         self.is_untouched = False  # the workspace directory is as a clean unmount left it
+        self.was_durable = set()  # (digits, name): had a durable copy at that unmount
         self.base = {}  # (digits, name): the bytes of both sides then, where they were equal
 
     def leave(self, digits):
@@ -717,7 +718,7 @@ class Case:
             kept = before.get(key)
             if kept is None:
                 self.expected[key] = ANY
-            elif self.features["base_records"] and side.is_untouched:
+            elif self.features["base_records"] and side.is_untouched and key in side.was_durable:
                 self.expected[key] = [kept]
             elif is_valid(key[1], data):
                 goes_back = data == kept or self.goes_back(key, data, kept, before, files)
@@ -813,6 +814,7 @@ class Case:
         if wrong:
             raise Failure("after unmounting\n" + wrong)
         side.is_untouched = True
+        side.was_durable = set(self.ledger.durable)
         side.removed_notes.clear()
         side.gone.clear()
 

@@ -653,7 +653,7 @@ def git_runs(case, random, tree, *arguments):
     side = case.sides[tree]
     before = dict(case.look())
     tracked = tracked_in(tree)
-    shown = set(case.sides[tree].places)
+    shown, places_before = set(side.places), dict(side.places)
     case.change(tree, None)
     if tree.is_mounted:
         drafts = {key: data for key, data in side.own.items() if key[0] in case.durable}
@@ -668,6 +668,9 @@ def git_runs(case, random, tree, *arguments):
     if done.returncode == 0:
         expect |= tracked_in(tree) & whole_in(tree) & shown
     case.settle(tree, expect, may_hide=True)
+    for digits, place in side.places.items():  # what was archived here stays beneath git's live directory
+        if places_before.get(digits, place)[0] and not place[0]:
+            side.doubles.setdefault(digits, set()).update((places_before[digits], place))
     case.share_notes(tree)
     for digits, directory in directories_in(tree):
         if digits not in side.places and os.path.lexists(tree.root + "/" + directory):

@@ -517,6 +517,30 @@ static void mounting_again_reads_no_bytes_and_changes_nothing(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+/* The turn became durable while the base configuration was a draft; and then another one took it back. */
+static void what_was_stored_beside_a_draft_is_not_stored_again(void)
+{
+	cleanup_two struct two t = {0};
+
+	if (!begin_both(&t))
+		return;
+	STEP(&t.f, ". ../lib.sh; cp \"$WE\" ../before; echo '{\"new\": 1}' > \"$WB\"; until_ok "
+		   "same \"$WB\" \"$DB\"\n"
+		   "until_ok quiet \"$W\"; git -C \"$W\" checkout -q -- \"$WB\"; until_ok drafts 1 "
+		   "\"$W\"\n"
+		   "append stored-once \"$WE\"; until_ok has stored-once \"$DE\"\n"
+		   "until_ok quiet \"$W\"; until_ok quiet; until_ok has stored-once \"$e\"; drafts "
+		   "1 \"$W\"");
+	fixture_umount_at(&t.f, t.other);
+	STEP(&t.f, ". ../lib.sh; cat ../before > \"$e\"; until_ok gone_from stored-once \"$DE\"; "
+		   "until_ok quiet");
+	fixture_mount_at(&t.f, t.other, "");
+	STEP(&t.f, ". ../lib.sh; until_ok quiet \"$W\"; gone_from stored-once \"$DE\"\n"
+		   "has stored-once \"$WE\"; drafts 1 \"$W\"; \"$J\" discard -C \"$W\" $X\n"
+		   "gone_from stored-once \"$WE\"; until_ok quiet \"$W\"");
+	two_end_both(&t);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -536,6 +560,7 @@ int main(void)
 		TEST(a_base_configuration_that_git_puts_back_stays_with_its_stream),
 		TEST(what_others_change_is_not_shown_beside_a_draft),
 		TEST(a_draft_is_committed_with_what_is_shown_beside_it),
+		TEST(what_was_stored_beside_a_draft_is_not_stored_again),
 		TEST(an_editor_that_keeps_a_backup_leaves_a_draft_one),
 		TEST(a_draft_that_is_written_with_the_same_bytes_keeps_its_time),
 		TEST(who_has_a_draft_open_writes_to_it_when_it_has_moved),

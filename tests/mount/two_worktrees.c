@@ -24,6 +24,7 @@ static const char LIBRARY[] =
 	"\"$1/metadata.json\"; }\n"
 	"titled() { [ \"$(title \"$1\")\" = \"$2\" ]; }\n"
 	"has() { grep -q \"$1\" \"$2\"; }\n"
+	"gone_from() { ! grep -q \"$1\" \"$2\"; }\n"
 	"same() { cmp -s \"$1\" \"$2\"; }\n"
 	"gone() { [ ! -e \"$1\" ]; }\n"
 	"kept() { grep -rqF \"$1\" \"$S/jpfs/history\"; }\n"

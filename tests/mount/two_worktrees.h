@@ -8,7 +8,7 @@
  *     append TEXT [FILE]   one more event, written as a person's editor does ($e)
  *     trim N [FILE]        leave N events
  *     retitle DIR TEXT     titled DIR TEXT: whether it has that title
- *     has TEXT FILE        same A B         gone PATH
+ *     has TEXT FILE        gone_from TEXT FILE        same A B         gone PATH
  *     kept TEXT            something in history has it; `nothing_kept`
  *     drafts N [ROOT]      so many are named by `jpfs status`
  *     quiet [ROOT]         its daemon has nothing to do
