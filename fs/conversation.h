@@ -64,6 +64,7 @@ struct jpfs_conversation {
 	bool is_new;       /* made by mkdir, and nothing created in it yet */
 	bool is_watched;   /* changes of the durable copy are heard of */
 	bool is_put_off;   /* stored, and to be projected after others were stored */
+	bool made_way;     /* left in the archive, and not shown: jp has made the same live */
 	uint8_t syncing;   /* so many fsync(2) are committing */
 	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
