@@ -205,8 +205,10 @@ void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed w
 /* The same for an unmanaged file. */
 void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
 			   const char *staged_name);
-/* One that somebody has put into the store directly. */
-void jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation, const char *path);
+/* One that somebody has put into the store directly: 0; -ENOENT it is gone again; -errno there are no
+ * links. */
+must_check int jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation,
+					     const char *path);
 /* Its name in staging, or NULL. Borrowed. */
 const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const char *path);
 /* The same for whatever version an entry's path has. */

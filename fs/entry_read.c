@@ -269,12 +269,21 @@ static int read_link(struct jpfs_entry *entry, char *buffer, size_t size)
 	return 0;
 }
 
+/* A link has no versions: what its path leads to at this moment will do, whichever that is. */
 int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_location location;
 	int r = read_link(entry, buffer, size);
 
-	return r == -ENOENT && jpfs_entry_refresh_locked(entry) == 0
-		       ? read_link(entry, buffer, size)
-		       : r;
+	for (int tries = 0; r == -ENOENT && tries < 10; tries++) {
+		if (jpfs_locate_locked(conversation, entry->path, entry->managed, &location) < 0 ||
+		    !S_ISLNK(location.st.st_mode))
+			break;
+		entry->home = location.home;
+		r = read_link(entry, buffer, size);
+	}
+	/* The kernel asks for the name again, and finds what is there now. */
+	return r == -ENOENT || r == -EINVAL ? -ESTALE : r;
 }
