@@ -349,6 +349,8 @@ int jpfs_conversation_stat(struct jpfs_conversation *conversation, struct stat *
 	char path[JPFS_PATH_BYTES];
 	int r;
 
+	if (conversation->made_way)
+		return -ESTALE; /* the kernel asks for its name again, and finds none */
 	jpfs_workspace_path(conversation, "", path);
 	r = jpfs_stat_beneath(view->workspace_fd, path, ret);
 	if (r == -ENOENT || (r == 0 && !S_ISDIR(ret->st_mode))) {

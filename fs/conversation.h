@@ -64,6 +64,7 @@ struct jpfs_conversation {
 	bool is_new;       /* made by mkdir, and nothing created in it yet */
 	bool is_watched;   /* changes of the durable copy are heard of */
 	bool is_put_off;   /* stored, and to be projected after others were stored */
+	bool made_way;     /* left in the archive, and not shown: jp has made the same live */
 	uint8_t syncing;   /* so many fsync(2) are committing */
 	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
@@ -204,8 +205,10 @@ void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed w
 /* The same for an unmanaged file. */
 void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
 			   const char *staged_name);
-/* One that somebody has put into the store directly. */
-void jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation, const char *path);
+/* One that somebody has put into the store directly: 0; -ENOENT it is gone again; -errno there are no
+ * links. */
+must_check int jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation,
+					     const char *path);
 /* Its name in staging, or NULL. Borrowed. */
 const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const char *path);
 /* The same for whatever version an entry's path has. */

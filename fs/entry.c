@@ -84,9 +84,9 @@ void jpfs_entry_orphan_locked(struct jpfs_entry *entry)
 {
 	cleanup_content struct jpfs_content *content = NULL;
 
-	/* Whoever has it open goes on with these bytes: get hold of them while there is a name. */
+	/* Whoever has it open goes on with these bytes, and whoever has just found it is about to open it: get
+	 * hold of them while there is a name. The kernel forgets it soon. */
 	if (S_ISREG(entry->type) && entry->is_linked && entry->content == NULL &&
-	    jpfs_entry_may_be_open_locked(entry) &&
 	    jpfs_entry_content_locked(entry, &content) == 0 && entry->content == NULL)
 		entry->content = TAKE_PTR(content); /* else later reads say ESTALE */
 	entry->is_linked = false;

@@ -149,13 +149,20 @@ static int stat_remains(struct jpfs_entry *entry, struct stat *ret)
 int jpfs_entry_stat_locked(struct jpfs_entry *entry, struct stat *ret)
 {
 	struct stat projection;
-	int r = jpfs_entry_is_stale_locked(entry) ? -ESTALE : stat_place(entry, ret);
+	int r = jpfs_entry_is_stale_locked(entry) && entry->content == NULL
+			? -ESTALE
+			: stat_place(entry, ret);
 
-	if (r == -ESTALE && jpfs_entry_refresh_locked(entry) == 0)
-		r = stat_place(entry, ret);
-	/* Replaced a moment ago: it is what remains of it, for whoever has it open. */
-	if (r == -ESTALE && jpfs_entry_may_be_open_locked(entry))
-		r = stat_remains(entry, ret);
+	if (r == -ESTALE && !jpfs_entry_is_stale_locked(entry)) {
+		bool is_fresh = jpfs_entry_refresh_locked(entry) == 0;
+
+		if (is_fresh)
+			r = stat_place(entry, ret);
+		/* Replaced a moment ago, or once more since it was looked for: it is what remains of it,
+		 * for whoever has it open, or has just found it. */
+		if (r == -ESTALE && (is_fresh || jpfs_entry_may_be_open_locked(entry)))
+			r = stat_remains(entry, ret);
+	}
 	if (r < 0)
 		return r;
 	if (entry->home == JPFS_DURABLE && entry->is_linked &&
@@ -229,11 +236,15 @@ int jpfs_entry_content_locked(struct jpfs_entry *entry, struct jpfs_content **re
 		*ret = jpfs_content_ref(entry->content);
 		return 0;
 	}
-	/* One more try each time that somebody was quicker in the store. */
+	/* Once more when somebody was quicker in the store. Who replaces it without a pause is quicker each
+	 * time; but what was looked for is linked, and was there at that moment. */
 	fd = open_place(entry);
 	for (int tries = 0; fd == -ESTALE && tries < 10 && jpfs_entry_refresh_locked(entry) == 0;
-	     tries++)
+	     tries++) {
 		fd = open_place(entry);
+		if (fd == -ESTALE)
+			fd = open_remains(entry);
+	}
 	if (fd == -ESTALE && jpfs_entry_may_be_open_locked(entry))
 		fd = open_remains(entry);
 	if (fd < 0)
@@ -269,12 +280,21 @@ static int read_link(struct jpfs_entry *entry, char *buffer, size_t size)
 	return 0;
 }
 
+/* A link has no versions: what its path leads to at this moment will do, whichever that is. */
 int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	struct jpfs_conversation *conversation = entry->conversation;
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	struct jpfs_location location;
 	int r = read_link(entry, buffer, size);
 
-	return r == -ENOENT && jpfs_entry_refresh_locked(entry) == 0
-		       ? read_link(entry, buffer, size)
-		       : r;
+	for (int tries = 0; r == -ENOENT && tries < 10; tries++) {
+		if (jpfs_locate_locked(conversation, entry->path, entry->managed, &location) < 0 ||
+		    !S_ISLNK(location.st.st_mode))
+			break;
+		entry->home = location.home;
+		r = read_link(entry, buffer, size);
+	}
+	/* The kernel asks for the name again, and finds what is there now. */
+	return r == -ENOENT || r == -EINVAL ? -ESTALE : r;
 }

@@ -276,8 +276,9 @@ int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing, bool *ret_is_cac
 	cleanup_content struct jpfs_content *content = NULL;
 	int r;
 
-	/* Opening is done by name, and what is written to a version that was replaced would be lost. */
-	if (entry->is_replaced)
+	/* Opening is done by name, and what is written to a version that was replaced would be lost. Who
+	 * reads has found the name a moment ago, when this was it. */
+	if (entry->is_replaced && (for_writing || entry->content == NULL))
 		return -ESTALE;
 	r = jpfs_entry_content_locked(entry, &content);
 	if (r < 0)

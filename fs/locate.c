@@ -52,26 +52,67 @@ static int locate_managed(struct jpfs_conversation *conversation, enum jp_manage
 	return 0;
 }
 
-/* Another worktree, or jp, has changed it in the store: the workspace gets it, too, and until then a
- * link is held to it. */
-static void follow_unmanaged(struct jpfs_conversation *conversation, const char *path,
-			     const struct stat *durable)
+/* Somebody copies a file by writing it to its end, and until then it is shorter than it was. jp does so,
+ * and another file in the store is put in place whole. After this it is taken for what is meant. */
+#define COPYING_MS 500
+
+/* Whether the durable file may be one that jp is just copying back: a part of what is known of it. */
+static bool is_on_its_way(struct jpfs_conversation *conversation, const char *path,
+			  const struct stat *durable, const struct stat *workspace)
 {
 	const char *pin = jpfs_other_pin_locked(conversation, path);
+	off_t whole = workspace->st_size;
+	struct timespec now;
 	struct stat st;
+	int64_t age_ms;
 
-	if (pin == NULL ||
-	    fstatat(conversation->view->staging.fd, pin, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (pin != NULL &&
+	    fstatat(conversation->view->staging.fd, pin, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (st.st_ino == durable->st_ino)
+			return false; /* it was met whole */
+		whole = st.st_size;
+	} else if (jpfs_note_find(conversation->added, path) != NULL) {
+		return false;
+	}
+	if (durable->st_size >= whole)
+		return false;
+	clock_gettime(CLOCK_REALTIME, &now);
+	age_ms = (now.tv_sec - durable->st_ctim.tv_sec) * 1000 +
+		 (now.tv_nsec - durable->st_ctim.tv_nsec) / 1000000;
+	if (age_ms < 0 || age_ms > COPYING_MS)
+		return false;
+	jpfs_work_add(conversation, COPYING_MS + 10);
+	return true;
+}
+
+/* Another worktree, or jp, has changed it in the store: the workspace gets it, too, and until then a
+ * link is held to it. `durable` is what was linked: it may have been replaced since it was looked at.
+ * False: it is not there any more. */
+static bool follow_unmanaged(struct jpfs_conversation *conversation, const char *path,
+			     struct stat *durable)
+{
+	const char *pin = jpfs_other_pin_locked(conversation, path);
+	int staging_fd = conversation->view->staging.fd;
+	struct stat st;
+	int r;
+
+	if (pin == NULL || fstatat(staging_fd, pin, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    st.st_ino != durable->st_ino) {
 		jpfs_entry_replaced_locked(conversation, path,
 					   durable); /* while its link is there */
-		jpfs_pin_other_durable_locked(conversation, path);
+		r = jpfs_pin_other_durable_locked(conversation, path);
+		if (r == -ENOENT)
+			return false;
+		pin = r == 0 ? jpfs_other_pin_locked(conversation, path) : NULL;
 	}
+	if (pin != NULL && fstatat(staging_fd, pin, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*durable = st;
 	if (jpfs_note_find(conversation->added, path) != NULL)
-		return;
+		return true;
 	jp_ignore(jpfs_note_add(&conversation->added, path)); /* the next look tries again */
 	jpfs_repeat_note_locked(conversation, path, JPFS_CHANGED);
 	jpfs_work_add(conversation, 0);
+	return true;
 }
 
 static int locate_unmanaged(struct jpfs_conversation *conversation, const char *path,
@@ -110,12 +151,15 @@ static int locate_unmanaged(struct jpfs_conversation *conversation, const char *
 	if (durable == 0 && conversation->was_durable && conversation->vanished_ms == 0 &&
 	    (r < 0 || (ret->st.st_mode & S_IFMT) == (workspace_st.st_mode & S_IFMT) ||
 	     jpfs_note_find(conversation->added, path) != NULL)) {
+		bool is_other = r == 0 && S_ISREG(ret->st.st_mode) &&
+				(ret->st.st_size != workspace_st.st_size ||
+				 jp_mtime_ns(&ret->st) != jp_mtime_ns(&workspace_st));
+
 		ret->home = JPFS_DURABLE;
-		if (r == 0 && S_ISREG(ret->st.st_mode) && !view->is_read_only &&
-		    (ret->st.st_size != workspace_st.st_size ||
-		     jp_mtime_ns(&ret->st) != jp_mtime_ns(&workspace_st)))
-			follow_unmanaged(conversation, path, &ret->st);
-		return 0;
+		if (!is_other || view->is_read_only ||
+		    (!is_on_its_way(conversation, path, &ret->st, &workspace_st) &&
+		     follow_unmanaged(conversation, path, &ret->st)))
+			return 0;
 	}
 	if (r < 0) {
 		const char *pin = jpfs_other_pin_locked(conversation, path);

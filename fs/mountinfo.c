@@ -131,14 +131,13 @@ int jpfs_mountinfo_parse(char *text, struct jpfs_mountinfo *ret_info)
 	return 0;
 }
 
-int jpfs_mountinfo_read(struct jpfs_mountinfo *ret_info)
+static int read_at(int dirfd, const char *path, struct jpfs_mountinfo *ret_info)
 {
-	cleanup_close int fd = -EBADF;
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 	size_t size = 0, room = 0;
 	ssize_t n;
 
-	fd = openat(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	do {
@@ -164,6 +163,16 @@ int jpfs_mountinfo_read(struct jpfs_mountinfo *ret_info)
 	} while (n > 0);
 	text[size] = '\0';
 	return jpfs_mountinfo_parse(TAKE_PTR(text), ret_info);
+}
+
+int jpfs_mountinfo_read(struct jpfs_mountinfo *ret_info)
+{
+	return read_at(AT_FDCWD, "/proc/self/mountinfo", ret_info);
+}
+
+int jpfs_mountinfo_read_of(int process_fd, struct jpfs_mountinfo *ret_info)
+{
+	return read_at(process_fd, "mountinfo", ret_info);
 }
 
 static bool is_covered(const struct jpfs_mountinfo *info, const struct jpfs_mount *mount)

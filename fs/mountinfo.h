@@ -29,6 +29,8 @@ struct jpfs_mountinfo {
 
 /* Read /proc/self/mountinfo. Shape: ret_info filled; jpfs_mountinfo_release() it. */
 must_check int jpfs_mountinfo_read(struct jpfs_mountinfo *ret_info);
+/* The same of another process, whose directory in /proc this is; borrowed. */
+must_check int jpfs_mountinfo_read_of(int process_fd, struct jpfs_mountinfo *ret_info);
 
 /*
  * The same from a text.

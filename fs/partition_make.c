@@ -129,7 +129,12 @@ static int make_way(struct jpfs_view *view, struct jpfs_object *parent, uint64_t
 		return r;
 	pthread_mutex_lock(&conversation->lock);
 	jpfs_partition_take_out_locked(conversation);
+	conversation->made_way = true;
 	pthread_mutex_unlock(&conversation->lock);
+	/* Its name is told in a moment, and jp may look for it before. That asks for the attributes then,
+	 * and by the answer the kernel asks for the name by itself. */
+	if (view->notify != NULL)
+		jpfs_notify_inode(view->notify, object->serial, true);
 	jpfs_outside_tell_name(view, &view->archive, conversation->name);
 	jpfs_notify_partitions(view->notify, view);
 	return 0;

@@ -135,8 +135,8 @@ static void drop(struct jpfs_conversation *conversation, struct jpfs_pin *pin)
 	free(pin);
 }
 
-static void pin_other(struct jpfs_conversation *conversation, const char *path, int from_fd,
-		      const char *from_name)
+static int pin_other(struct jpfs_conversation *conversation, const char *path, int from_fd,
+		     const char *from_name)
 {
 	struct jp_staging *staging = &conversation->view->staging;
 	size_t bytes = strlen(path) + 1;
@@ -144,32 +144,39 @@ static void pin_other(struct jpfs_conversation *conversation, const char *path, 
 	struct jpfs_pin *pin = malloc(sizeof(*pin) + bytes);
 
 	if (pin == NULL)
-		return; /* as without links: a moment later the projection has it */
+		return -ENOMEM;
 	memcpy(pin->path, path, bytes);
 	jp_staging_pin_name(staging, conversation->id, path, pin->name);
 	if (jp_sys->linkat(from_fd, from_name, staging->fd, pin->name, 0) < 0) {
+		int r = -errno;
+
 		free(pin);
-		return;
+		return r;
 	}
 	if (old != NULL)
 		drop(conversation, old);
 	pin->next = conversation->other_pins;
 	conversation->other_pins = pin;
+	return 0;
 }
 
 void jpfs_pin_other_locked(struct jpfs_conversation *conversation, const char *path,
 			   const char *staged_name)
 {
-	pin_other(conversation, path, conversation->view->staging.fd, staged_name);
+	/* Without a link the projection has it a moment later. */
+	jp_ignore(pin_other(conversation, path, conversation->view->staging.fd, staged_name));
 }
 
-void jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation, const char *path)
+int jpfs_pin_other_durable_locked(struct jpfs_conversation *conversation, const char *path)
 {
 	char place[JPFS_PATH_BYTES];
+	int r = conversation->view->is_read_only
+			? -EROFS
+			: jpfs_durable_path_locked(conversation, path, place);
 
-	if (!conversation->view->is_read_only &&
-	    jpfs_durable_path_locked(conversation, path, place) == 0)
-		pin_other(conversation, path, conversation->view->silo->conversations_fd, place);
+	return r < 0 ? r
+		     : pin_other(conversation, path, conversation->view->silo->conversations_fd,
+				 place);
 }
 
 const char *jpfs_other_pin_locked(struct jpfs_conversation *conversation, const char *path)

@@ -105,7 +105,8 @@ static int begin(struct jpfs_conversation *conversation, const char *path, struc
 		return -EALREADY;
 	r = jpfs_entry_place_locked(entry, &root_fd, place);
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? -EAGAIN
+				    : r; /* the durable directory is just being replaced */
 	job->source_fd = jp_open_regular(root_fd, place, O_RDONLY);
 	if (job->source_fd < 0)
 		return job->source_fd == -ENOENT ? -EAGAIN : job->source_fd;
@@ -288,6 +289,8 @@ static int project_other(struct jpfs_conversation *conversation, const char *pat
 		r = to = jpfs_open_side_parent_locked(conversation, false, path, &name);
 	if (r >= 0)
 		r = jp_copy_tree(from, name, to, name, NULL);
+	if (r == -ENOENT)
+		return -EAGAIN; /* it went while it was copied */
 	return r == -EEXIST ? 0 : r;
 }
 
@@ -322,6 +325,7 @@ static bool is_projected(struct jpfs_conversation *conversation, const char *pat
 	return jpfs_stat_beneath(conversation->view->workspace_fd, place, &st) == 0;
 }
 
+/* The first failure; -EAGAIN: none, but some are to be tried again. */
 static int project_added(struct jpfs_conversation *conversation)
 {
 	unsigned position = 0;
@@ -343,7 +347,7 @@ static int project_added(struct jpfs_conversation *conversation)
 		else
 			position++;
 		pthread_mutex_unlock(&conversation->lock);
-		if (r < 0 && r != -EAGAIN && failure == 0)
+		if (r < 0 && (failure == 0 || failure == -EAGAIN))
 			failure = r;
 	}
 }
@@ -460,7 +464,11 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	/* Removing needs no room: where there is none, it is for what is kept before. */
 	r = jpfs_layout_project(conversation);
 	blame(&failure, r, r == -ENOSPC || r == -EDQUOT);
-	blame(&failure, project_added(conversation), false);
+	r = project_added(conversation);
+	if (r == -EAGAIN)
+		jpfs_wait_at_most(ret_wait_ms, 50);
+	else
+		blame(&failure, r, false);
 	r = jpfs_carry_out_removals(conversation, is_final, ret_wait_ms);
 	blame(&failure, r, r == -ENOSPC || r == -EDQUOT);
 	blame(&failure, jpfs_carry_out_doomed(conversation, is_final, ret_wait_ms), true);

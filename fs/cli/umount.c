@@ -185,7 +185,7 @@ static int detach(const struct jpfs_place *place, pid_t daemon, bool lazy, struc
 		r = jpfs_detach(place->mount_point, place->device, lazy, error);
 		if (r != -EBUSY)
 			return r;
-		jpfs_users_of(place->mount_point, daemon, users, sizeof(users));
+		jpfs_users_of(place->mount_point, place->device, daemon, users, sizeof(users));
 		if (waited >= (users[0] != '\0' ? SEEN_MS : LAZY_MS))
 			break;
 		(void)poll(NULL, 0, RETRY_MS);

@@ -6,6 +6,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/error.h"
+#include "fs/mountinfo.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -41,7 +42,33 @@ static DIR *open_list(int dirfd, const char *name)
 	return list;
 }
 
-static bool uses(int process_fd, const char *mount_point)
+/* Whether a descriptor is of this mount, and not of the directory beneath, whose files have the same
+ * names. Where it cannot be told, it is taken to be. */
+static bool is_of(int process_fd, const char *descriptor, dev_t device)
+{
+	cleanup_mountinfo struct jpfs_mountinfo info = {0};
+	char path[NAME_MAX + 16], text[512];
+	cleanup_close int fd = -EBADF;
+	const char *line;
+	unsigned id;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "fdinfo/%s", descriptor);
+	fd = openat(process_fd, path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	line = strstr(text, "mnt_id:");
+	if (line == NULL || sscanf(line, "mnt_id: %u", &id) != 1 ||
+	    jpfs_mountinfo_read_of(process_fd, &info) < 0)
+		return true;
+	for (size_t i = 0; i < info.count; i++) {
+		if (info.mounts[i].id == id)
+			return info.mounts[i].device == device;
+	}
+	return true; /* detached, and still in use */
+}
+
+static bool uses(int process_fd, const char *mount_point, dev_t device)
 {
 	cleanup_closedir DIR *list = NULL;
 	const struct dirent *entry;
@@ -51,7 +78,9 @@ static bool uses(int process_fd, const char *mount_point)
 		return true;
 	list = open_list(process_fd, "fd");
 	while (list != NULL && (entry = readdir(list)) != NULL) {
-		if (entry->d_name[0] != '.' && leads_below(dirfd(list), entry->d_name, mount_point))
+		if (entry->d_name[0] != '.' &&
+		    leads_below(dirfd(list), entry->d_name, mount_point) &&
+		    is_of(process_fd, entry->d_name, device))
 			return true;
 	}
 	return false;
@@ -82,7 +111,7 @@ static void read_name(int process_fd, char name[COMM_BYTES])
 	jp_make_printable(name);
 }
 
-void jpfs_users_of(const char *mount_point, pid_t daemon, char *text, size_t size)
+void jpfs_users_of(const char *mount_point, dev_t device, pid_t daemon, char *text, size_t size)
 {
 	cleanup_closedir DIR *list = open_list(AT_FDCWD, "/proc");
 	const struct dirent *entry;
@@ -99,7 +128,7 @@ void jpfs_users_of(const char *mount_point, pid_t daemon, char *text, size_t siz
 		    strtol(entry->d_name, NULL, 10) == daemon)
 			continue;
 		fd = openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || is_child_of(fd, daemon) || !uses(fd, mount_point))
+		if (fd < 0 || is_child_of(fd, daemon) || !uses(fd, mount_point, device))
 			continue;
 		read_name(fd, name);
 		n = snprintf(text + used, size - used, "%s%s (%s)", count > 0 ? ", " : "",

@@ -402,6 +402,27 @@ static void a_mount_in_use_says_by_whom_and_stays(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* What lies beneath has the same name. Who has that open, another jpfs that is about to end for one, was
+ * named as a user, and then it was not waited for who really was one, and only for a moment. */
+static void who_has_the_directory_beneath_open_does_not_use_the_mount(void)
+{
+	cleanup_world struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../t/lib.sh; exec 5< \"$V\" 6< \"$V/$X/events.json\"; \"$J\" mount; mkfifo "
+	     "../t/fifo\n"
+	     "(cd \"$V/$X\"; exec 5<&- 6<&-; exec sleep 60 > \"$P/../t/fifo\") & s=$!; : < "
+	     "../t/fifo\n"
+	     "got=0; \"$J\" umount 2> ../t/err || got=$?; [ $got = 1 ]\n"
+	     "grep -qx \"jpfs: $V: in use by $s (sleep)\" ../t/err || fail \"$(cat ../t/err)\"\n"
+	     "exec 7< \"$V/$X/events.json\"; \"$J\" umount 2> ../t/err && fail unmounted\n"
+	     "grep -qF \"$$ (sh)\" ../t/err || fail \"$(cat ../t/err)\"\n"
+	     "exec 7<&-; kill $s; wait $s || :; says unmounted \"$J\" umount; until_ok none_left");
+	CHECK_INVARIANTS(&f);
+}
+
 static void a_dead_mount_is_replaced_or_taken_away(void)
 {
 	cleanup_world struct fixture f = {0};
@@ -614,6 +635,7 @@ int main(void)
 		TEST(mounts_made_and_taken_away_at_once_leave_each_other_alone),
 		TEST(unmounting_what_is_not_mounted_changes_nothing),
 		TEST(a_mount_in_use_says_by_whom_and_stays),
+		TEST(who_has_the_directory_beneath_open_does_not_use_the_mount),
 		TEST(a_dead_mount_is_replaced_or_taken_away),
 		TEST(a_read_only_mount_reads_and_changes_nothing),
 		TEST(directories_are_named_in_every_way),

@@ -195,6 +195,37 @@ static void jp_makes_a_live_directory_of_what_is_archived_here(void)
 	}
 }
 
+/* jp archives it again in the next moment, and removes before what it finds in its place. The process
+ * that makes the kernel ask for the old name may not have come to that yet: here it is held up. */
+static void what_jp_makes_live_is_not_met_in_the_archive_at_that_moment(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"");
+	fixture_umount(&f);
+	STEP(&f, "mkdir \"$V/.archive\"; mv \"$V/$X\" \"$V/.archive/\"");
+	fixture_mount(&f);
+	STEP(&f, JP_SAVES
+	     "for i in 1 2 3; do ls -l \"$V/.archive\" \"$V/.archive/$X\"; cat "
+	     "\"$V/.archive/$X/\"*; done\n"
+	     "daemon=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[\"pid\"])' "
+	     "\"$V/.jpfs/status.json\")\n"
+	     "for p in $(cat /proc/$daemon/task/*/children); do\n"
+	     "  [ \"$(cat /proc/$p/comm)\" != jpfs-companion ] || companion=$p; done\n"
+	     "cp ../saved/metadata.json \"$D/$X/metadata.json\"; kill -STOP $companion\n"
+	     "trap 'kill -CONT $companion' EXIT; save \"$X\" \"$V\"\n"
+	     "[ ! -e \"$V/.archive/$X\" ]; ! ls \"$V/.archive/$X\" || fail listed\n"
+	     "[ -z \"$(ls \"$V/.archive\")\" ]; ! cat \"$V/.archive/$X/events.json\" || fail read\n"
+	     "mv \"$V/$X\" \"$V/.archive/\"; [ ! -e \"$V/$X\" ]; saved \"$V/.archive/$X\"\n"
+	     "kill -CONT $companion; trap - EXIT; saved \"$V/.archive/$X\"; [ ! -e \"$V/$X\" ]");
+	fixture_umount(&f);
+	STEP(&f, "diff -r ../saved \"$V/.archive/$X\"; diff -r ../saved \"$D/.archive/$X\"");
+	CHECK_INVARIANTS(&f);
+}
+
 /* It is on its way out and not listed, so jp takes it for one that is not here. */
 static void jp_makes_a_directory_under_another_name_for_one_on_its_way_out(void)
 {
@@ -244,6 +275,7 @@ int main(void)
 		TEST(the_name_of_a_second_directory_is_free),
 		TEST(a_merge_that_brings_another_title_shows_one_and_its_resolution_the_other),
 		TEST(jp_makes_a_live_directory_of_what_is_archived_here),
+		TEST(what_jp_makes_live_is_not_met_in_the_archive_at_that_moment),
 		TEST(jp_makes_a_directory_under_another_name_for_one_on_its_way_out),
 		TEST(a_copy_of_an_archived_one_is_refused_and_harms_nothing),
 		CU_TEST_INFO_NULL,

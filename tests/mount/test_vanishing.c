@@ -198,6 +198,78 @@ static void nobody_who_reads_notices_that_jp_replaces_the_durable_directory(void
 	CHECK_INVARIANTS(&w.f);
 }
 
+/* Somebody has found a link, and jp has made it anew and deleted it once more before he reads it. */
+static void a_link_that_was_found_can_be_read(void)
+{
+	cleanup_world struct world w = {0};
+
+	if (!begin(&w))
+		return;
+	STEP(&w.f, "cd \"$V/$X\"; echo note > NOTE.md; ln -s NOTE.md link");
+	fixture_mount(&w.f);
+	STEP(&w.f, "until_ok test -L \"$D/$X/link\"; cat > ../link.py <<'E'\n"
+		   "import os, sys\n"
+		   "view, durable = (p + '/link' for p in sys.argv[1:])\n"
+		   "found = os.open(view, os.O_PATH | os.O_NOFOLLOW)\n"
+		   "for i in range(3):\n"
+		   "    os.unlink(durable)\n"
+		   "    os.symlink('NOTE.md', durable)\n"
+		   "    os.lstat(view)\n"
+		   "    os.unlink(durable)\n"
+		   "    assert os.readlink('', dir_fd=found) == 'NOTE.md'\n"
+		   "    assert os.readlink(view) == 'NOTE.md'\n"
+		   "    os.symlink('NOTE.md', durable)\n"
+		   "    assert os.readlink('', dir_fd=found) == 'NOTE.md'\n"
+		   "E\n"
+		   "python3 ../link.py \"$V/$X\" \"$D/$X\"");
+	fixture_umount(&w.f);
+	CHECK_INVARIANTS(&w.f);
+}
+
+/* jp truncates what it copies, and fills it: until it is whole, nobody here is shown a part of it. A
+ * reading that came late is not counted: what stays short for long is meant so. */
+static void no_part_of_a_file_that_jp_copies_back_is_shown(void)
+{
+	cleanup_world struct world w = {0};
+
+	if (!begin(&w))
+		return;
+	STEP(&w.f, "cd \"$V/$X\"; mkdir sub; seq 30 > NOTE.md; seq 30 > sub/file");
+	fixture_mount(&w.f);
+	STEP(&w.f, "until_ok test -e \"$D/$X/sub/file\"; cat > ../copy.py <<'E'\n"
+		   "import os, sys, time\n"
+		   "view, durable = sys.argv[1:]\n"
+		   "def read(path):\n"
+		   "    with open(path, 'rb') as file:\n"
+		   "        return os.fstat(file.fileno()).st_size, file.read()\n"
+		   "count = 0\n"
+		   "for name in ('/NOTE.md', '/sub/file') * 2:\n"
+		   "    text = read(view + name)[1]\n"
+		   "    os.unlink(durable + name)\n"
+		   "    began = time.monotonic()\n"
+		   "    with open(durable + name, 'wb', buffering=0) as file:\n"
+		   "        for i in range(-1, len(text)):\n"
+		   "            if i >= 0:\n"
+		   "                began = time.monotonic()\n"
+		   "                file.write(text[i:i + 1])\n"
+		   "            result = read(view + name)\n"
+		   "            if time.monotonic() - began < 0.4:\n"
+		   "                assert result == (len(text), text), (name, i, result)\n"
+		   "                count += 1\n"
+		   "    assert read(view + name) == (len(text), text), name\n"
+		   "assert count > 0\n"
+		   /* And what is made shorter on purpose is seen. */
+		   "with open(durable + '/NOTE.md', 'wb') as file:\n"
+		   "    file.write(b'short')\n"
+		   "while read(view + '/NOTE.md')[1] != b'short':\n"
+		   "    time.sleep(0.02)\n"
+		   "E\n"
+		   "python3 ../copy.py \"$V/$X\" \"$D/$X\"\n"
+		   "until_ok cmp \"$V/$X/NOTE.md\" \"$D/$X/NOTE.md\"");
+	fixture_umount(&w.f);
+	CHECK_INVARIANTS(&w.f);
+}
+
 /* Its worktree is full, so that nothing is projected, and what was written is there as a link alone. */
 static void what_only_a_link_was_held_to_is_read_on_when_the_worktree_has_it(void)
 {
@@ -270,6 +342,8 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(nobody_who_reads_notices_that_jp_replaces_the_durable_directory),
+		TEST(a_link_that_was_found_can_be_read),
+		TEST(no_part_of_a_file_that_jp_copies_back_is_shown),
 		TEST(what_only_a_link_was_held_to_is_read_on_when_the_worktree_has_it),
 		CU_TEST_INFO_NULL,
 	};
