@@ -138,6 +138,8 @@ static int converge_unit(struct jpfs_conversation *conversation, const struct jp
 		decision->metadata = row;
 	if (is_dry)
 		return 0;
+	if (jp_row_outcome(row) != JP_NOTHING)
+		jpfs_glance_renew_locked(conversation);
 	r = carry_out(conversation, jp_row_outcome(row), pairs, count);
 	if (jp_row_outcome(row) != JP_NOTHING)
 		jpfs_glance_renew_locked(conversation);

@@ -92,7 +92,7 @@ def _measure_first(world, row, pairs):
     def walk(front_end):
         front_end.umount()
         front_end.mount()
-        return time_command((*command, front_end.view))
+        return front_end.time((*command, front_end.view))
 
     results = in_turn(functools.partial(time_command, (*command, world.plain.view)),
                       {front_end.name: functools.partial(walk, front_end)
