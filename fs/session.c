@@ -8,7 +8,7 @@
  * if the workspace itself is gone, the daemon ends.
  *
  * Threads: the calling one waits here for signals and for its connections; each connection has a
- * thread that runs libfuse's loop, which starts the threads that serve requests; work.c has two for
+ * thread that starts those that serve its requests (serve.c); work.c has two for
  * the background. Somebody may hold on to a detached mount (a shell that stands in it): that
  * connection is served until they let go.
  */
