@@ -124,6 +124,11 @@ int jpfs_stat_workspace_locked(struct jpfs_conversation *conversation, const cha
 	return jpfs_stat_beneath(conversation->view->workspace_fd, place, ret);
 }
 
+int jpfs_durable_directory_locked(struct jpfs_conversation *conversation)
+{
+	return durable_of(conversation->glance);
+}
+
 int jpfs_open_workspace_locked(struct jpfs_conversation *conversation)
 {
 	struct jpfs_glance *glance = conversation->glance;

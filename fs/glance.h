@@ -50,6 +50,8 @@ must_check int jpfs_stat_durable_locked(struct jpfs_conversation *conversation, 
  * glance. 0; -errno. */
 must_check int jpfs_stat_workspace_locked(struct jpfs_conversation *conversation, const char *path,
 					  struct stat *ret);
+/* The durable directory, while a glance is under way; no link followed. The glance's descriptor; -errno. */
+must_check int jpfs_durable_directory_locked(struct jpfs_conversation *conversation);
 /* The workspace's directory, to be read from its beginning, no link followed; with or without a glance.
  * A new descriptor; -errno. */
 must_check int jpfs_open_workspace_locked(struct jpfs_conversation *conversation);
