@@ -42,12 +42,8 @@ void jpfs_know_version_locked(struct jpfs_conversation *conversation, enum jp_ma
 static int stat_durable(struct jpfs_conversation *conversation, enum jp_managed which,
 			struct stat *ret)
 {
-	char path[JPFS_PATH_BYTES];
-	int r = jpfs_durable_path_locked(conversation, jp_managed_name(which), path);
+	int r = jpfs_stat_durable_locked(conversation, jp_managed_name(which), ret);
 
-	if (r < 0)
-		return r;
-	r = jpfs_stat_beneath(conversation->view->silo->conversations_fd, path, ret);
 	if (r < 0)
 		return r == -ENOTDIR || r == -ELOOP ? -ENOENT : r;
 	return S_ISREG(ret->st_mode) ? 0 : -ENOENT;
@@ -154,6 +150,7 @@ static int look_at_durable(struct jpfs_conversation *conversation, enum jp_manag
 	if (jpfs_version_matches(&conversation->known[which], &ret->st))
 		return 1;
 	ret->is_new = true;
+	jpfs_glance_renew_locked(conversation); /* the link is a change of the file */
 	if (conversation->is_local ||
 	    jpfs_pin_durable_locked(conversation, which, ret->pin, &ret->st) < 0)
 		return is_valid_durable(conversation, which); /* without links: as it is now */

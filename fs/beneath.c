@@ -61,12 +61,14 @@ int jpfs_rename_beneath(int root_fd, const char *old_path, const char *new_path,
 int jpfs_stat_beneath(int root_fd, const char *path, struct stat *ret)
 {
 	cleanup_close int parent = -EBADF;
-	const char *name;
+	const char *name = path;
 
-	parent = jpfs_open_parent(root_fd, path, &name);
-	if (parent < 0)
-		return parent;
-	if (fstatat(parent, name, ret, AT_SYMLINK_NOFOLLOW) == 0)
+	if (strchr(path, '/') != NULL) {
+		parent = jpfs_open_parent(root_fd, path, &name);
+		if (parent < 0)
+			return parent;
+	}
+	if (fstatat(name == path ? root_fd : parent, name, ret, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	return errno == EBADMSG ? -EIO : -errno; /* as in core/base/sys.h */
 }

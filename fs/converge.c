@@ -13,6 +13,8 @@
 #include "fs/glance.h"
 #include "fs/view.h"
 
+#include <string.h>
+
 static const enum jp_managed METADATA_UNIT[] = {JP_METADATA};
 static const enum jp_managed STREAM_UNIT[] = {JP_BASE_CONFIG, JP_EVENTS};
 
@@ -138,6 +140,8 @@ static int converge_unit(struct jpfs_conversation *conversation, const struct jp
 		decision->metadata = row;
 	if (is_dry)
 		return 0;
+	if (jp_row_outcome(row) != JP_NOTHING)
+		jpfs_glance_renew_locked(conversation);
 	r = carry_out(conversation, jp_row_outcome(row), pairs, count);
 	if (jp_row_outcome(row) != JP_NOTHING)
 		jpfs_glance_renew_locked(conversation);
@@ -153,15 +157,15 @@ static int converge_unit(struct jpfs_conversation *conversation, const struct jp
 static int converge_units(struct jpfs_conversation *conversation, bool is_dry,
 			  struct jpfs_decision *ret)
 {
-	struct jpfs_view *view = conversation->view;
-	char path[JP_CONVERSATION_PATH_BYTES];
+	char path[JPFS_PATH_BYTES];
 	struct jp_base base;
 	int r;
 
 	*ret = (struct jpfs_decision){.stream = JP_ROW_NOT_DURABLE, .metadata = JP_ROW_NOT_DURABLE};
-	r = jp_dir_index_find(view->durable_index, conversation->id, path, &ret->is_archived);
+	r = jpfs_durable_path_locked(conversation, "", path);
 	if (r < 0)
 		return r;
+	ret->is_archived = strncmp(path, JP_ARCHIVE_NAME "/", strlen(JP_ARCHIVE_NAME "/")) == 0;
 	/* jp may be in the middle of making it. Until it is whole the workspace's files are shown; if
 	 * it stays in pieces, project.c asks for the repair. */
 	r = conversation->may_repair ? 1 : jpfs_durable_is_whole_locked(conversation);

@@ -230,6 +230,8 @@ static int open_listed(struct jpfs_conversation *conversation, const char *path)
 	char place[JPFS_PATH_BYTES];
 	int r = 0;
 
+	if (!conversation->is_local && path[0] == '\0')
+		return jpfs_open_workspace_locked(conversation);
 	if (conversation->is_local)
 		r = jpfs_durable_path_locked(conversation, path, place);
 	else

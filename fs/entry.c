@@ -7,6 +7,7 @@
  */
 #include "core/base/io.h"
 #include "fs/entry_parts.h"
+#include "fs/glance.h"
 #include "fs/locate.h"
 #include "fs/view.h"
 
@@ -190,6 +191,7 @@ int jpfs_entry_refresh_locked(struct jpfs_entry *entry)
 	if (!entry->is_linked || entry->content != NULL || entry->home == JPFS_STAGED ||
 	    (S_ISREG(entry->type) && jpfs_entry_may_be_open_locked(entry)))
 		return -ESTALE;
+	jpfs_glance_renew_locked(entry->conversation); /* it has seen what is there no longer */
 	r = jpfs_locate_locked(entry->conversation, entry->path, entry->managed, &location);
 	if (r < 0 || ((location.st.st_mode ^ entry->type) & S_IFMT) != 0)
 		return -ESTALE;

@@ -8,6 +8,7 @@
  */
 #include "core/base/io.h"
 #include "fs/entry_parts.h"
+#include "fs/glance.h"
 #include "fs/locate.h"
 #include "fs/view.h"
 
@@ -80,7 +81,10 @@ static int stat_place(struct jpfs_entry *entry, struct stat *ret)
 	if (entry->content != NULL)
 		return fstat(entry->content->fd, ret) < 0 ? -errno : 0;
 	r = jpfs_entry_place_locked(entry, &root_fd, path);
-	if (r == 0 && entry->home == JPFS_DURABLE && entry->managed != JP_UNMANAGED)
+	if (r == 0 && entry->home == JPFS_DURABLE && entry->managed != JP_UNMANAGED &&
+	    entry->conversation->glance != NULL)
+		r = jpfs_stat_durable_locked(entry->conversation, entry->path, ret);
+	else if (r == 0 && entry->home == JPFS_DURABLE && entry->managed != JP_UNMANAGED)
 		r = fstatat(root_fd, path, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 	else if (r == 0)
 		r = jpfs_stat_beneath(root_fd, path, ret);

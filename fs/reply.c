@@ -5,6 +5,7 @@
  * of the lock: told.c remembers it, and takes it back when it is not true any more.
  */
 #include "core/base/io.h"
+#include "fs/glance.h"
 #include "fs/log.h"
 #include "fs/kept.h"
 #include "fs/notify.h"
@@ -233,15 +234,19 @@ int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool wi
 	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
 	struct jpfs_entry *entry = jpfs_as_entry(object);
 	cleanup_unlock pthread_mutex_t *held = NULL;
+	cleanup_glance struct jpfs_glance glance =
+		JPFS_GLANCE_INIT; /* ends before the lock is let go */
 	int r;
 
 	*ret_keep = (struct jpfs_keep){0};
 	if (entry != NULL)
 		held = jp_lock(&entry->conversation->lock);
-	else if (conversation != NULL)
-		held = jpfs_conversation_enter(conversation);
-	if (conversation != NULL)
+	if (conversation != NULL) {
+		held = jp_lock(&conversation->lock);
+		jpfs_glance_begin_locked(conversation, &glance);
+		jpfs_conversation_reconcile_locked(conversation);
 		jpfs_listen_locked(conversation); /* before it is looked at */
+	}
 	r = jpfs_object_stat(view, object, ret);
 	if (r < 0)
 		return r;

@@ -8,7 +8,7 @@
  * if the workspace itself is gone, the daemon ends.
  *
  * Threads: the calling one waits here for signals and for its connections; each connection has a
- * thread that runs libfuse's loop, which starts the threads that serve requests; work.c has two for
+ * thread that starts those that serve its requests (serve.c); work.c has two for
  * the background. Somebody may hold on to a detached mount (a shell that stands in it): that
  * connection is served until they let go.
  */
@@ -23,6 +23,7 @@
 #include "fs/log.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
+#include "fs/serve.h"
 #include "include/jpfs.h"
 #include "fs/requests.h"
 
@@ -41,7 +42,6 @@
 #define DETACHED_MS 400
 /* How often to look for a directory that went; inotify usually tells sooner. */
 #define RETURN_MS 1000
-#define REQUEST_THREADS 10
 /* How long a mount that was taken away by force is given to let go of its last requests. */
 #define END_MS 2000
 
@@ -159,14 +159,8 @@ static void became_empty(struct jpfs_connection *connection)
 static void *serve_session(void *argument)
 {
 	struct session *session = argument;
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int r;
+	int r = jpfs_serve_requests(session->fuse);
 
-	if (config != NULL)
-		fuse_loop_cfg_set_max_threads(config, REQUEST_THREADS);
-	r = fuse_session_loop_mt(session->fuse, config);
-	if (config != NULL)
-		fuse_loop_cfg_destroy(config);
 	/* One that we detached is cut off when others still hold on to it. */
 	if (r < 0 && r != -ENODEV && (r != -ECONNABORTED || !atomic_load(&session->is_detached)))
 		jpfs_log(JPFS_LOG_ERROR, "serving %s ended: %s; mount it again with `jpfs mount`",

@@ -2,6 +2,7 @@
 #include "fs/told.h"
 
 #include "core/base/io.h"
+#include "fs/glance.h"
 #include "fs/notify.h"
 #include "fs/repeat.h"
 #include "include/jpfs.h"
@@ -51,15 +52,16 @@ static uint64_t digest_of_listing(const struct jpfs_listing *listing)
 void jpfs_listen_locked(struct jpfs_conversation *conversation)
 {
 	struct jpfs_view *view = conversation->view;
+	cleanup_glance struct jpfs_glance glance = JPFS_GLANCE_INIT;
 	char path[JPFS_PATH_BYTES];
-	cleanup_close int fd = -EBADF;
-	int r;
+	int fd, r;
 
 	if (conversation->is_watched || view->notify == NULL || conversation->is_local)
 		return;
+	jpfs_glance_begin_locked(conversation, &glance);
 	r = jpfs_durable_path_locked(conversation, "", path);
 	if (r == 0) {
-		fd = jp_open_beneath(view->silo->conversations_fd, path, O_PATH | O_DIRECTORY, 0);
+		fd = jpfs_durable_directory_locked(conversation);
 		r = fd < 0 ? fd : jpfs_notify_watch(view->notify, fd, conversation->id);
 	} else if (r == -ENOENT) {
 		/* None yet: it is heard of when it comes. */
@@ -417,6 +419,7 @@ void jpfs_told_look(struct jpfs_conversation *conversation)
 	struct jpfs_view *view = conversation->view;
 	__attribute__((cleanup(news_release))) struct news news = {0};
 	cleanup_free struct jpfs_entry **entries = NULL;
+	struct jpfs_glance glance;
 	size_t count;
 
 	if (view->notify == NULL)
@@ -430,6 +433,7 @@ void jpfs_told_look(struct jpfs_conversation *conversation)
 		pthread_mutex_unlock(&conversation->lock);
 		return;
 	}
+	jpfs_glance_begin_locked(conversation, &glance);
 	count = count_locked(conversation);
 	news.room = count + ABSENT_MAX + 1;
 	entries = calloc(count + 1, sizeof(struct jpfs_entry *));
@@ -442,6 +446,7 @@ void jpfs_told_look(struct jpfs_conversation *conversation)
 		count = collect_locked(conversation, entries, count);
 		look_locked(conversation, entries, count, &news);
 	}
+	jpfs_glance_end(&glance);
 	pthread_mutex_unlock(&conversation->lock);
 
 	for (size_t i = 0; i < count; i++)

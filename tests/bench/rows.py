@@ -41,6 +41,7 @@ FIRST = (
 LARGE = (
     Row("large-first", "one 100 MB file, first time", 1.5),
     Row("large-again", "one 100 MB file, again", 1.05),
+    Row("large-floor", "the same on the disk itself: cached page by page"),
 )
 SAVES = (
     Row("save", "jp's save of 1 MB, against two without jpfs", 1.0),

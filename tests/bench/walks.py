@@ -4,6 +4,7 @@ one very large file.
 """
 
 import functools
+import mmap
 import os
 import shutil
 
@@ -92,7 +93,7 @@ def _measure_first(world, row, pairs):
     def walk(front_end):
         front_end.umount()
         front_end.mount()
-        return time_command((*command, front_end.view))
+        return front_end.time((*command, front_end.view))
 
     results = in_turn(functools.partial(time_command, (*command, world.plain.view)),
                       {front_end.name: functools.partial(walk, front_end)
@@ -118,6 +119,8 @@ def measure_large(world, pairs, wanted):
     for row, is_first in zip(rows.LARGE, (True, False)):
         if row.key in wanted:
             yield from attempt(row.key, _measure_large(world, row, is_first, pairs))
+    if "large-floor" in wanted:
+        yield from attempt("large-floor", _measure_large_floor(world, pairs))
 
 
 def _measure_large(world, row, is_first, pairs):
@@ -141,3 +144,31 @@ def _measure_large(world, row, is_first, pairs):
                       {front_end.name: functools.partial(read, front_end, is_first)
                        for front_end in world.front_ends()}, pairs)
     yield from tell(world, row, results, functools.partial(read, world.jpfs, is_first))
+
+
+def _read_page_by_page(path):
+    """Into the kernel's cache without reading ahead: then each page is by itself there, as those of a
+    FUSE filesystem are, and not many in one piece."""
+    _evict(path)
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+        for offset in range(0, os.fstat(fd).st_size, mmap.PAGESIZE):
+            os.pread(fd, 1, offset)
+    finally:
+        os.close(fd)
+
+
+def _measure_large_floor(world, pairs):
+    """The least that reading the cached pages of FUSE can take: nobody serves anything here."""
+    say(rows.ROWS["large-floor"].title)
+    original = os.path.join(world.plain.view, world.large, "events.json")
+    copy = os.path.join(world.directory, "page-by-page")
+    shutil.copy(original, copy)
+    os.sync()  # only what is on the disk can be evicted
+    _read_page_by_page(copy)
+    results = in_turn(functools.partial(world.plain.time, ("cat", original)),
+                      {"jpfs": functools.partial(world.plain.time, ("cat", copy))}, pairs)
+    os.unlink(copy)
+    yield dict(results["jpfs"].result(), row="large-floor", front="jpfs",
+               conversations=world.count)
