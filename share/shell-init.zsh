@@ -57,6 +57,12 @@ _jpfs_hook() {
 	return $result
 }
 
+# For a compinit that comes later: it looks there only if this was installed for everybody.
+if [[ -r ${_jpfs_program:h:h}/share/zsh/site-functions/_jpfs ]] &&
+	(( ! ${fpath[(Ie)${_jpfs_program:h:h}/share/zsh/site-functions]} )); then
+	fpath+=("${_jpfs_program:h:h}/share/zsh/site-functions")
+fi
+
 typeset -ga precmd_functions
 if (( ! ${precmd_functions[(Ie)_jpfs_hook]} )); then
 	precmd_functions+=(_jpfs_hook)
