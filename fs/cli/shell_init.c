@@ -29,7 +29,7 @@ static const struct shell {
 } shells[] = {
 	{"bash", jpfs_shell_init_bash, "_jpfs_program=", NULL, "\n", jpfs_completions_bash, ""},
 	{"zsh", jpfs_shell_init_zsh, "typeset -g _jpfs_program=", NULL,
-	 "\nif (( $+functions[compdef] && ! $+_comps[jpfs] )); then\n_jpfs() {\n",
+	 "\nif (( ${+functions[compdef]} )) && (( ! ${+_comps[jpfs]} )); then\n_jpfs() {\n",
 	 jpfs_completions_zsh, "}\ncompdef _jpfs jpfs\nfi\n"},
 	{"fish", jpfs_shell_init_fish, "set -g _jpfs_program ", "'\\", "", "", ""},
 };
