@@ -181,7 +181,8 @@ static int detach(const struct jpfs_place *place, pid_t daemon, bool lazy, struc
 	char users[USERS_BYTES_MAX] = "";
 	int r;
 
-	(void)chdir("/"); /* not to be in the way ourselves, when started in there or by -C */
+	(void)jpfs_change_directory(
+		"/"); /* not to be in the way ourselves, when started in there or by -C */
 	for (int waited = 0;; waited += RETRY_MS) {
 		r = jpfs_detach(place->mount_point, place->device, lazy, error);
 		if (r != -EBUSY)
