@@ -96,6 +96,7 @@ echo '[]' >"$shop/.jp/conversations/17457886043-first/events.json"
 	! command -v zsh >/dev/null || zsh -n "$source/share/completions/_jpfs" || fail 'zsh does not parse it'
 
 	# Who asks for a list is shown names; what is in a name is not run.
+	# shellcheck disable=SC2016 # it is a name
 	for name in 17457886044-second '17457886045-$(touch\ran)'; do
 		cp -r .jp/conversations/17457886043-first ".jp/conversations/$name"
 	done
