@@ -277,7 +277,7 @@ static void check_place(struct doctor *doctor, const struct jp_workspace *worksp
 	cleanup_place struct jpfs_place place = {0};
 	struct jp_error error = {0};
 	const json_t *last, *drafts;
-	const char *message, *remedy;
+	const char *message, *remedy, *version;
 	int r = jpfs_place_find(workspace->root_path, &place, &error);
 
 	if (r < 0) {
@@ -290,6 +290,7 @@ static void check_place(struct doctor *doctor, const struct jp_workspace *worksp
 		tell(doctor, "mount", NOTE, "`jpfs mount`", "%s: not mounted", place.mount_point);
 		return;
 	}
+	version = json_string_value(json_object_get(place.status, "version"));
 	last = json_object_get(place.status, "last_error");
 	drafts = json_object_get(json_object_get(place.status, "conversations"), "drafts");
 	message = json_string_value(json_object_get(last, "message"));
@@ -302,6 +303,12 @@ static void check_place(struct doctor *doctor, const struct jp_workspace *worksp
 		     "XDG_DATA_HOME here as they were there",
 		     "%s: was mounted with another user data directory than jp would use here",
 		     place.mount_point);
+	else if (version != NULL && strcmp(version, JPFS_VERSION) != 0)
+		tell(doctor, "mount", NOTE,
+		     "`jpfs umount` and `jpfs mount`, when nobody uses it, for this one to serve "
+		     "it",
+		     "%s: served by jpfs %s, which was started before this one was installed",
+		     place.mount_point, version);
 	else
 		tell(doctor, "mount", FINE, "", "%s", place.mount_point);
 	if (json_array_size(drafts) > 0)
