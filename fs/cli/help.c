@@ -367,7 +367,7 @@ const char jpfs_help_shell_init[] =
 	"force until the workspace is entered anew.\n"
 	"\n"
 	"Sets GIT_DISCOVERY_ACROSS_FILESYSTEM=1: else git, started in a conversation's\n"
-	"directory, finds no repository.\n"
+	"directory, finds no repository. Completions for bash and zsh come with it.\n"
 	"\n"
 	"Exit codes: 0 printed, 2 wrong usage.\n";
 
