@@ -180,6 +180,35 @@ static void a_rebase_from_the_root_loses_no_turn(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* A rebase from the root takes the directory away and makes it again with each commit; here it is away
+ * in half of all moments, mounting again among them. */
+static void a_directory_that_comes_and_goes_is_mounted_in_the_end(void)
+{
+	cleanup_fixture struct fixture f;
+
+	if (!begin(&f))
+		return;
+	STEP(&f, ". ../lib.sh; cp -a \"$V\" ../copy; rm -r \"$V\"; cat > ../flip.py <<'END'\n"
+		 "import os, sys, time\n"
+		 "end = time.monotonic() + 3\n"
+		 "while time.monotonic() < end:\n"
+		 "    try:\n"
+		 "        os.mkdir(sys.argv[1])\n"
+		 "    except FileExistsError:\n"
+		 "        os.listdir(sys.argv[1])  # an empty mount goes when it is looked into\n"
+		 "    try:\n"
+		 "        os.rmdir(sys.argv[1])\n"
+		 "    except OSError:\n"
+		 "        pass  # mounted\n"
+		 "END\n"
+		 "python3 ../flip.py \"$V\"; [ -d \"$V\" ] || mkdir \"$V\"; ls \"$V\"\n"
+		 "for n in ../copy/*; do until_ok cp -a \"$n\" \"$V/\"; done; until_ok is_mounted "
+		 "\"$V\"\n"
+		 "until_ok diff -r ../copy \"$V\"");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 static void a_bisection_takes_no_turn_from_the_store(void)
 {
 	cleanup_fixture struct fixture f;
@@ -405,6 +434,7 @@ int main(void)
 		TEST(what_was_written_looks_untouched_when_both_sides_have_it),
 		TEST(a_long_rebase_never_takes_its_own_writes_for_edits),
 		TEST(a_rebase_from_the_root_loses_no_turn),
+		TEST(a_directory_that_comes_and_goes_is_mounted_in_the_end),
 		TEST(a_bisection_takes_no_turn_from_the_store),
 		TEST(clean_with_all_its_options_takes_what_git_does_not_know_and_the_store_keeps_it),
 		TEST(worktrees_are_locked_moved_removed_and_pruned),
