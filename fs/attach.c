@@ -19,13 +19,17 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #define SOURCE "jpfs"
 #define ROOT_MODE "40755" /* until the daemon says otherwise */
+#define CONTAINER_REMEDY                                                                           \
+	"a container has to be started with `--device /dev/fuse --cap-add SYS_ADMIN`"
 
 enum {
 	OPTIONS_BYTES_MAX = 4096, /* mount(2) takes a page */
@@ -67,9 +71,7 @@ static int open_device(struct jp_error *error)
 	if (fd >= 0)
 		return fd;
 	if (r == -ENOENT || r == -ENXIO || r == -ENODEV) {
-		jp_error_remedy(error,
-				"`modprobe fuse` as root; a container has to be started with "
-				"`--device /dev/fuse --cap-add SYS_ADMIN`");
+		jp_error_remedy(error, "`modprobe fuse` as root; %s", CONTAINER_REMEDY);
 		return jp_error_set(error, -ENODEV, "/dev/fuse is missing");
 	}
 	if (r == -EACCES || r == -EPERM) {
@@ -89,7 +91,23 @@ int jpfs_attach_check(struct jp_error *error)
 
 	if (fd < 0)
 		return fd;
-	return geteuid() == 0 ? 0 : jpfs_fusermount_find(program, error);
+	/* What root may not do here, fusermount3 may not either. */
+	if (prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 0) {
+		jp_error_remedy(error, "%s", CONTAINER_REMEDY);
+		return jp_error_set(error, -EPERM,
+				    "nobody may mount here: a container without "
+				    "CAP_SYS_ADMIN");
+	}
+	if (geteuid() == 0)
+		return 0;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+		jp_error_remedy(error,
+				"mount from outside of the sandbox that this was started in");
+		return jp_error_set(error, -EPERM,
+				    "fusermount3 gets no privileges here: "
+				    "no_new_privs is set");
+	}
+	return jpfs_fusermount_find(program, error);
 }
 
 struct options {
@@ -147,8 +165,7 @@ static int attach_directly(int directory_fd, const struct options *options, stru
 	if (mount(SOURCE, target, JPFS_FILESYSTEM_TYPE, options->flags, data) < 0) {
 		r = -errno;
 		if (r == -EPERM)
-			jp_error_remedy(error, "a container has to be started with `--cap-add "
-					       "SYS_ADMIN --device /dev/fuse`");
+			jp_error_remedy(error, "%s", CONTAINER_REMEDY);
 		if (r == -EINVAL)
 			jp_error_remedy(error, "the kernel's log (`dmesg`) may name the option");
 		return jp_error_set(error, r, "mount(2), with \"%s\": %s", data,

@@ -18,9 +18,9 @@
 
 /*
  * Whether this process could mount, as far as that can be told without doing it: /dev/fuse can be
- * opened, and who is not root has fusermount3.
+ * opened, no container or sandbox forbids it, and who is not root has fusermount3.
  *
- * Returns: 0; -ENODEV, -EACCES, -ENOENT as below, and `error` says what to do.
+ * Returns: 0; -ENODEV, -EACCES, -ENOENT as below, -EPERM forbidden; and `error` says what to do.
  */
 must_check int jpfs_attach_check(struct jp_error *error);
 

@@ -95,6 +95,7 @@ struct jpfs_conversation {
 	struct jpfs_version
 		own_change; /* the durable directory that a commit changed last, after that */
 	struct jpfs_entry *entries;            /* live objects; no references */
+	struct jpfs_recalled *recalled;        /* recall.h: one for each managed file; or NULL */
 	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
 	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
 	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */

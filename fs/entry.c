@@ -9,6 +9,7 @@
 #include "fs/entry_parts.h"
 #include "fs/glance.h"
 #include "fs/locate.h"
+#include "fs/recall.h"
 #include "fs/view.h"
 
 #include <stdlib.h>
@@ -235,12 +236,15 @@ int jpfs_entry_lookup_locked(struct jpfs_conversation *conversation, const char 
 		*ret = entry;
 		return 0;
 	}
-	if (entry != NULL)
+	if (entry != NULL) {
+		jpfs_recall_note_locked(entry);
 		entry->is_linked = false; /* its last reference is just going */
+	}
 	r = jpfs_entry_new_locked(conversation, path, location.st.st_mode, location.home, &entry);
 	if (r < 0)
 		return r;
 	rebind(entry, &location);
+	jpfs_recall_locked(entry);
 	*ret = entry;
 	return 0;
 }

@@ -278,5 +278,8 @@ int jpfs_fusermount_unmount(const char *mount_point, bool lazy, struct jp_error 
 	/* Its words are perror(3)'s, in the C locale: it never calls setlocale(3). */
 	if (strstr(words, strerrordesc_np(EBUSY)) != NULL)
 		r = -EBUSY;
+	/* It mounts without, and then cannot unmount: so in a bare chroot or container. */
+	if (strstr(words, "/etc/mtab") != NULL)
+		jp_error_remedy(error, "as root, `ln -s /proc/self/mounts /etc/mtab`");
 	return refuse(r, words, error);
 }

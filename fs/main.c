@@ -2,6 +2,7 @@
  * jpfs, the program: finds the command and runs it.
  */
 #include "fs/cli/command.h"
+#include "fs/cli/suggest.h"
 #include "include/jpfs.h"
 
 #include <ctype.h>
@@ -55,7 +56,7 @@ static int run(int argc, char **argv)
 			if (optopt > 0 && optopt < 0x80 && isprint(optopt) &&
 			    strncmp(argv[optind > 1 ? optind - 1 : 1], "--", 2) != 0)
 				return jpfs_fail_usage(NULL, "there is no option -%c", optopt);
-			return jpfs_fail_usage(NULL, "there is no option %s", argv[optind - 1]);
+			return jpfs_fail_option(NULL, argv[optind - 1]);
 		}
 	}
 	if (optind == argc) {
@@ -64,7 +65,7 @@ static int run(int argc, char **argv)
 	}
 	command = jpfs_command_find(argv[optind]);
 	if (command == NULL)
-		return jpfs_fail_usage(NULL, "there is no command %s", argv[optind]);
+		return jpfs_fail_command(argv[optind]);
 	argv += optind;
 	argc -= optind;
 	optind = 0; /* glibc starts anew then */

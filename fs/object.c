@@ -6,6 +6,7 @@
  */
 #include "core/base/sys.h"
 #include "fs/kept.h"
+#include "fs/recall.h"
 #include "fs/repeat.h"
 #include "fs/transcripts.h"
 #include "fs/view.h"
@@ -59,6 +60,7 @@ static void free_conversation(struct jpfs_conversation *conversation)
 	jpfs_notes_free(&conversation->doomed);
 	jpfs_notes_free(&conversation->absent);
 	jpfs_repeats_free(&conversation->repeats);
+	jpfs_recall_free(conversation);
 	pthread_mutex_destroy(&conversation->lock);
 	free(conversation->name);
 	free(conversation);
@@ -70,6 +72,7 @@ static void free_entry(struct jpfs_entry *entry)
 	struct jpfs_entry **link;
 
 	pthread_mutex_lock(&conversation->lock);
+	jpfs_recall_note_locked(entry);
 	for (link = &conversation->entries; *link != NULL; link = &(*link)->next) {
 		if (*link == entry) {
 			*link = entry->next;

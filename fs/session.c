@@ -42,6 +42,8 @@
 #define DETACHED_MS 400
 /* How often to look for a directory that went; inotify usually tells sooner. */
 #define RETURN_MS 1000
+/* How often to try to mount again in a directory that is there, DETACHED_MS apart. */
+#define RETURN_TRIES 20
 /* How long a mount that was taken away by force is given to let go of its last requests. */
 #define END_MS 2000
 
@@ -338,6 +340,8 @@ static void queue_all(struct jpfs_view *view)
 
 static int attach_again(struct daemon *daemon, struct jp_error *error)
 {
+	int failures = 0;
+
 	jpfs_lockfile_write(daemon->lock_fd, daemon->workspace, "detached", NULL);
 	for (;;) {
 		int r = wait_for_return(daemon);
@@ -354,8 +358,9 @@ static int attach_again(struct daemon *daemon, struct jp_error *error)
 		}
 		if (r == 0)
 			break;
-		/* git may have taken it away again meanwhile; only waiting decides that it is over. */
-		if (find_place(daemon) == PLACE_THERE)
+		/* git may have taken it away meanwhile, and made it again since: a rebase does so with
+		 * each commit. Only what goes on failing is more than that. */
+		if (find_place(daemon) == PLACE_THERE && ++failures == RETURN_TRIES)
 			return r;
 	}
 	jpfs_lockfile_write(daemon->lock_fd, daemon->workspace, "serving", NULL);

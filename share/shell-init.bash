@@ -35,6 +35,13 @@ _jpfs_find() {
 	_jpfs_root=${root%/}/
 }
 
+# A shell that was in there when the mount came is in the directory beneath it, and one whose daemon
+# died in a mount that is dead for ever: by its name it gets to where it seems to be.
+_jpfs_enter() {
+	local before=${OLDPWD-}
+	builtin cd -- "$PWD" 2>/dev/null && OLDPWD=$before
+}
+
 _jpfs_hook() {
 	local status=$? before=$_jpfs_root place
 	[[ ${JPFS_AUTOMOUNT-} != 0 ]] || return "$status"
@@ -46,10 +53,12 @@ _jpfs_hook() {
 	place=${_jpfs_root}.jp/conversations
 	if [[ -e $place/.jpfs ]]; then
 		_jpfs_tried=${_jpfs_tried/$'\n'"$_jpfs_root"$'\n'/$'\n'}
+		[[ $PWD/ != */.jp/conversations/* || . -ef $PWD ]] || _jpfs_enter
 	elif [[ ! -O ${_jpfs_root}.jp ]]; then
 		:
 	elif [[ $_jpfs_tried != *$'\n'"$_jpfs_root"$'\n'* ]]; then
-		if [[ $_jpfs_root != "$before" || ! -e $place ]]; then
+		# The kernel may still know what a dead mount's root was like; opening it asks.
+		if [[ $_jpfs_root != "$before" ]] || ! { true <"$place"; } 2>/dev/null; then
 			_jpfs_tried+=$_jpfs_root$'\n'
 			# shellcheck disable=SC2154 # `jpfs shell-init` prints it before this
 			"$_jpfs_program" mount --automount "$_jpfs_root" </dev/null || :

@@ -31,6 +31,13 @@ function _jpfs_find
     set _jpfs_root "$root/"
 end
 
+# Whether something is mounted on a path, if it is known that nothing answers there.
+function _jpfs_is_dead
+    set -l name (string replace -a \\ '\\134' -- $argv[1] | string replace -a ' ' '\\040')
+    read -z -l mounts </proc/self/mountinfo
+    contains -- "$name" (string split ' ' -- "$mounts")
+end
+
 function _jpfs_hook --on-event fish_prompt
     set -l result $status
     set -l before "$_jpfs_root"
@@ -46,9 +53,15 @@ function _jpfs_hook --on-event fish_prompt
     if test -e "$place/.jpfs"
         set -l at (contains -i -- "$_jpfs_root" $_jpfs_tried)
         and set -e _jpfs_tried[$at]
+        # A shell that was in there when the mount came is in the directory beneath it, and one whose
+        # daemon died in a mount that is dead for ever: by its name it gets to where it seems to be.
+        if string match -q '*/.jp/conversations/*' -- "$PWD/"; and not test . -ef "$PWD" 2>/dev/null
+            builtin cd "$PWD" 2>/dev/null
+        end
     else if not test -O "$_jpfs_root".jp
     else if not contains -- "$_jpfs_root" $_jpfs_tried
-        if test "$_jpfs_root" != "$before"; or not test -e "$place"
+        # The kernel may still know what a dead mount's root was like, but nothing is in it.
+        if test "$_jpfs_root" != "$before"; or not test -e "$place"; or _jpfs_is_dead "$place"
             set -ga _jpfs_tried "$_jpfs_root"
             $_jpfs_program mount --automount "$_jpfs_root" </dev/null
         end

@@ -31,6 +31,16 @@ _jpfs_find() {
 	_jpfs_root=$root/
 }
 
+# A shell that was in there when the mount came is in the directory beneath it, and one whose daemon
+# died in a mount that is dead for ever: by its name it gets to where it seems to be.
+_jpfs_enter() {
+	local here=$PWD
+	[[ -d $here ]] || return
+	# By way of the one before, for `cd -`: $OLDPWD does not decide that.
+	builtin cd -q -- "$OLDPWD" 2>/dev/null
+	builtin cd -q -- "$here"
+}
+
 _jpfs_hook() {
 	local result=$?
 	emulate -L zsh
@@ -44,10 +54,12 @@ _jpfs_hook() {
 	place=${_jpfs_root}.jp/conversations
 	if [[ -e $place/.jpfs ]]; then
 		_jpfs_tried=("${(@)_jpfs_tried:#$_jpfs_root}")
+		[[ $PWD/ != */.jp/conversations/* || . -ef $PWD ]] || _jpfs_enter
 	elif [[ ! -O ${_jpfs_root}.jp ]]; then
 		:
 	elif (( ! ${_jpfs_tried[(Ie)$_jpfs_root]} )); then
-		if [[ $_jpfs_root != $before || ! -e $place ]]; then
+		# The kernel may still know what a dead mount's root was like; opening it asks.
+		if [[ $_jpfs_root != $before ]] || ! { true <$place } 2>/dev/null; then
 			_jpfs_tried+=("$_jpfs_root")
 			"$_jpfs_program" mount --automount "$_jpfs_root" </dev/null || :
 		fi
@@ -56,6 +68,12 @@ _jpfs_hook() {
 	fi
 	return $result
 }
+
+# For a compinit that comes later: it looks there only if this was installed for everybody.
+if [[ -r ${_jpfs_program:h:h}/share/zsh/site-functions/_jpfs ]] &&
+	(( ! ${fpath[(Ie)${_jpfs_program:h:h}/share/zsh/site-functions]} )); then
+	fpath+=("${_jpfs_program:h:h}/share/zsh/site-functions")
+fi
 
 typeset -ga precmd_functions
 if (( ! ${precmd_functions[(Ie)_jpfs_hook]} )); then

@@ -7,6 +7,7 @@
  */
 #include "fs/cli/command.h"
 
+#include "fs/cli/suggest.h"
 #include "include/jpfs.h"
 
 #include <ctype.h>
@@ -165,8 +166,7 @@ int jpfs_common_option(const char *command, int option, char **argv)
 		    strncmp(argv[optind > 1 ? optind - 1 : 1], "--", 2) != 0)
 			return jpfs_fail_usage(command, "%s: there is no option -%c", command,
 					       optopt);
-		return jpfs_fail_usage(command, "%s: there is no option %s", command,
-				       argv[optind - 1]);
+		return jpfs_fail_option(command, argv[optind - 1]);
 	}
 }
 

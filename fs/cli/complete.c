@@ -17,6 +17,7 @@
 #include "core/trust.h"
 #include "core/workspace.h"
 #include "fs/cli/place.h"
+#include "fs/cli/suggest.h"
 #include "include/jpfs.h"
 
 #include <dirent.h>
@@ -27,24 +28,11 @@
 
 static void print_options(const struct jpfs_command *command)
 {
-	const char *line = command->help;
+	const char *text = command->help, *option;
+	size_t size;
 
-	/* "  -f, --foreground   don't go": up to the first two blanks after the options. */
-	while (line != NULL && *line != '\0') {
-		const char *at = line + strspn(line, " ");
-
-		while (at > line && *at == '-') {
-			size_t size = strcspn(at, ", \n");
-
-			(void)printf("%.*s\n", (int)size, at);
-			at += size;
-			if (*at != ',')
-				break;
-			at += strspn(at, ", ");
-		}
-		line = strchr(line, '\n');
-		line = line != NULL ? line + 1 : NULL;
-	}
+	while ((option = jpfs_next_option(&text, &size)) != NULL)
+		(void)printf("%.*s\n", (int)size, option);
 	(void)puts("--help");
 }
 

@@ -22,11 +22,13 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 
 enum verdict { FINE, NOTE, WRONG };
@@ -38,6 +40,7 @@ enum {
 	DESCRIPTORS_MIN = 1024,
 	/* A directory and each conversation's take one each. */
 	WATCHES_MIN = 8192,
+	ROOM_MIN = 1 << 20,
 	NUMBER_BYTES_MAX = 64,
 };
 
@@ -180,6 +183,7 @@ static char *check_store(struct doctor *doctor)
 	cleanup_free char *path = NULL;
 	cleanup_close int fd = -EBADF;
 	struct jp_error error = {0};
+	struct statvfs room;
 	struct stat st;
 	int r = jp_user_data_dir(&path, &error);
 
@@ -201,6 +205,9 @@ static char *check_store(struct doctor *doctor)
 	else if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		tell(doctor, "store", WRONG, "make it writable for yourself", "%s: %s", path,
 		     strerrordesc_np(errno));
+	else if (fstatvfs(fd, &room) == 0 && room.f_bavail < ROOM_MIN / room.f_frsize)
+		tell(doctor, "store", WRONG, "make room: what is written there has no other place",
+		     "%s: less than a megabyte is free on its filesystem", path);
 	else
 		tell(doctor, "store", FINE, "", "%s", path);
 	return TAKE_PTR(path);
@@ -247,12 +254,30 @@ static void check_silo(struct doctor *doctor, const struct jp_workspace *workspa
 		     workspace->root_path, r > 0 ? "may" : "may not yet");
 }
 
-static void check_place(struct doctor *doctor, const struct jp_workspace *workspace)
+/* Whether a mount serves another user data directory than jp, started from here, would use. */
+static bool is_kept_elsewhere(const struct jpfs_place *place, const char *user_data)
+{
+	const char *silo = json_string_value(json_object_get(place->status, "silo"));
+	char ours[PATH_MAX + sizeof("/workspace")], its[PATH_MAX];
+	struct stat our_stat, its_stat;
+
+	if (silo == NULL || user_data == NULL)
+		return false;
+	(void)snprintf(ours, sizeof(ours), "%s/workspace", user_data);
+	(void)snprintf(its, sizeof(its), "%s/..", silo);
+	if (fstatat(AT_FDCWD, its, &its_stat, 0) < 0)
+		return false; /* not there: that is told by others */
+	return fstatat(AT_FDCWD, ours, &our_stat, 0) < 0 || our_stat.st_dev != its_stat.st_dev ||
+	       our_stat.st_ino != its_stat.st_ino;
+}
+
+static void check_place(struct doctor *doctor, const struct jp_workspace *workspace,
+			const char *user_data)
 {
 	cleanup_place struct jpfs_place place = {0};
 	struct jp_error error = {0};
 	const json_t *last, *drafts;
-	const char *message, *remedy;
+	const char *message, *remedy, *version;
 	int r = jpfs_place_find(workspace->root_path, &place, &error);
 
 	if (r < 0) {
@@ -265,12 +290,25 @@ static void check_place(struct doctor *doctor, const struct jp_workspace *worksp
 		tell(doctor, "mount", NOTE, "`jpfs mount`", "%s: not mounted", place.mount_point);
 		return;
 	}
+	version = json_string_value(json_object_get(place.status, "version"));
 	last = json_object_get(place.status, "last_error");
 	drafts = json_object_get(json_object_get(place.status, "conversations"), "drafts");
 	message = json_string_value(json_object_get(last, "message"));
 	remedy = json_string_value(json_object_get(last, "remedy"));
 	if (message != NULL)
 		tell(doctor, "mount", WRONG, remedy != NULL ? remedy : "", "%s", message);
+	else if (is_kept_elsewhere(&place, user_data))
+		tell(doctor, "mount", WRONG,
+		     "`jpfs umount` and `jpfs mount` again from here, or set JP_USER_DATA_DIR and "
+		     "XDG_DATA_HOME here as they were there",
+		     "%s: was mounted with another user data directory than jp would use here",
+		     place.mount_point);
+	else if (version != NULL && strcmp(version, JPFS_VERSION) != 0)
+		tell(doctor, "mount", NOTE,
+		     "`jpfs umount` and `jpfs mount`, when nobody uses it, for this one to serve "
+		     "it",
+		     "%s: served by jpfs %s, which was started before this one was installed",
+		     place.mount_point, version);
 	else
 		tell(doctor, "mount", FINE, "", "%s", place.mount_point);
 	if (json_array_size(drafts) > 0)
@@ -302,7 +340,7 @@ static void check_workspace(struct doctor *doctor, const char *directory, const 
 		     "%s: belongs to the user with ID %u", workspace.root_path, st.st_uid);
 	else
 		tell(doctor, "workspace", FINE, "", "%s", workspace.root_path);
-	check_place(doctor, &workspace);
+	check_place(doctor, &workspace, user_data);
 	if (user_data != NULL)
 		check_silo(doctor, &workspace, user_data);
 }

@@ -4,6 +4,7 @@
  */
 #include "fs/cli/command.h"
 
+#include "fs/cli/suggest.h"
 #include "include/jpfs.h"
 
 #include <getopt.h>
@@ -366,7 +367,7 @@ const char jpfs_help_shell_init[] =
 	"force until the workspace is entered anew.\n"
 	"\n"
 	"Sets GIT_DISCOVERY_ACROSS_FILESYSTEM=1: else git, started in a conversation's\n"
-	"directory, finds no repository.\n"
+	"directory, finds no repository. Completions for bash and zsh come with it.\n"
 	"\n"
 	"Exit codes: 0 printed, 2 wrong usage.\n";
 
@@ -392,8 +393,7 @@ int jpfs_command_help(int argc, char **argv)
 	}
 	command = jpfs_command_find(argv[optind]);
 	if (command == NULL || command->help == NULL || argc - optind > 1)
-		return jpfs_fail_usage(NULL, "there is no command %s",
-				       argv[argc - optind > 1 ? optind + 1 : optind]);
+		return jpfs_fail_command(argv[argc - optind > 1 ? optind + 1 : optind]);
 	(void)fputs(command->help, stdout);
 	return JPFS_EXIT_DONE;
 }

@@ -240,6 +240,18 @@ static int check_conversations(const struct jp_workspace *workspace, struct jp_e
 
 /* ---- the one daemon ---- */
 
+/* Say what is mounted already, and where it keeps: an environment may have changed since. */
+static int tell_place(const struct request *request, const struct jpfs_place *place)
+{
+	const char *silo = json_string_value(json_object_get(place->status, "silo"));
+
+	notify(request);
+	jpfs_print("already mounted", "%s", place->mount_point);
+	if (silo != NULL)
+		jpfs_print("kept in", "%s/conversations", silo);
+	return JPFS_EXIT_DONE;
+}
+
 /* It is mounted and answers: an exit code; -1 it is not. */
 static int tell_mounted(const struct request *request, const struct jp_workspace *workspace)
 {
@@ -248,9 +260,7 @@ static int tell_mounted(const struct request *request, const struct jp_workspace
 	if (jpfs_place_find(workspace->root_path, &place, NULL) < 0 ||
 	    place.state != JPFS_PLACE_MOUNTED)
 		return -1;
-	notify(request);
-	jpfs_print("already mounted", "%s", place.mount_point);
-	return JPFS_EXIT_DONE;
+	return tell_place(request, &place);
 }
 
 static int64_t now_ms(void)
@@ -453,11 +463,8 @@ static int prepare(const struct request *request, struct jp_workspace *workspace
 		r = jpfs_place_find(workspace->root_path, &place, &error);
 	if (r < 0)
 		return jpfs_fail(r, &error);
-	if (place.state == JPFS_PLACE_MOUNTED) {
-		notify(request);
-		jpfs_print("already mounted", "%s", place.mount_point);
-		return JPFS_EXIT_DONE;
-	}
+	if (place.state == JPFS_PLACE_MOUNTED)
+		return tell_place(request, &place);
 	r = jpfs_attach_check(&error);
 	if (r == 0)
 		r = jp_user_data_dir(&user_data, &error);

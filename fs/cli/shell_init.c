@@ -3,7 +3,7 @@
  *
  * The scripts are in share/, one for each shell. All that differs from one installation to the next
  * is where this program is, and that is said before the script: the shell may have another PATH
- * later, or none that has it.
+ * later, or none that has it. After it come the completions.
  */
 #include "fs/cli/command.h"
 
@@ -16,16 +16,22 @@
 #include <string.h>
 
 extern const char jpfs_shell_init_bash[], jpfs_shell_init_fish[], jpfs_shell_init_zsh[];
+extern const char jpfs_completions_bash[], jpfs_completions_zsh[];
 
 static const struct shell {
 	const char *name;
 	const char *script;
 	const char *assignment;
 	const char *escapes; /* what needs a backslash in single quotes; NULL: '\'' is the way */
+	/* Around the completions, for a shell that may not look where they are installed: bash
+	 * without bash-completion, and zsh, unless it is for everybody. */
+	const char *before, *completions, *after;
 } shells[] = {
-	{"bash", jpfs_shell_init_bash, "_jpfs_program=", NULL},
-	{"zsh", jpfs_shell_init_zsh, "typeset -g _jpfs_program=", NULL},
-	{"fish", jpfs_shell_init_fish, "set -g _jpfs_program ", "'\\"},
+	{"bash", jpfs_shell_init_bash, "_jpfs_program=", NULL, "\n", jpfs_completions_bash, ""},
+	{"zsh", jpfs_shell_init_zsh, "typeset -g _jpfs_program=", NULL,
+	 "\nif (( ${+functions[compdef]} )) && (( ! ${+_comps[jpfs]} )); then\n_jpfs() {\n",
+	 jpfs_completions_zsh, "}\ncompdef _jpfs jpfs\nfi\n"},
+	{"fish", jpfs_shell_init_fish, "set -g _jpfs_program ", "'\\", "", "", ""},
 };
 
 static void print_quoted(const struct shell *shell, const char *text)
@@ -67,7 +73,8 @@ int jpfs_command_shell_init(int argc, char **argv)
 			continue;
 		(void)fputs(shells[i].assignment, stdout);
 		print_quoted(&shells[i], program);
-		(void)printf("\n%s", shells[i].script);
+		(void)printf("\n%s%s%s%s", shells[i].script, shells[i].before,
+			     shells[i].completions, shells[i].after);
 		return JPFS_EXIT_DONE;
 	}
 	return jpfs_fail_usage("shell-init", "shell-init: %s is not bash, zsh or fish",

@@ -39,6 +39,19 @@ static json_t *path_to_json(const char *path)
 	return json_string(text);
 }
 
+/* A daemon knows where its worktree was when it began; it may have been moved since. */
+static void set_root(json_t *object, const char *mount_point)
+{
+	static const char below[] = "/.jp/conversations";
+	cleanup_free char *root = strdup(mount_point);
+	size_t size = strlen(mount_point), below_size = sizeof(below) - 1;
+
+	if (root == NULL || size <= below_size || strcmp(root + size - below_size, below) != 0)
+		return; /* what it says is all there is */
+	root[size - below_size] = '\0';
+	(void)json_object_set_new(object, "root", path_to_json(root));
+}
+
 /* The object of a place, new; the daemon's own words first. NULL when there is no memory. */
 static json_t *describe(const struct jpfs_place *place, const char *state)
 {
@@ -50,6 +63,8 @@ static json_t *describe(const struct jpfs_place *place, const char *state)
 		json_decref(object);
 		return NULL;
 	}
+	if (place->status != NULL)
+		set_root(object, place->mount_point);
 	return object;
 }
 

@@ -178,9 +178,12 @@ static int sync_mount(const char *mount_point, struct jp_error *error)
  */
 static int detach(const struct jpfs_place *place, pid_t daemon, bool lazy, struct jp_error *error)
 {
+	cleanup_close int top = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char users[USERS_BYTES_MAX] = "";
 	int r;
 
+	/* Not to be in the way ourselves, when started in there or by -C. */
+	(void)fchdir(top); /* else it is told who is */
 	for (int waited = 0;; waited += RETRY_MS) {
 		r = jpfs_detach(place->mount_point, place->device, lazy, error);
 		if (r != -EBUSY)

@@ -16,6 +16,15 @@ function __jpfs_command
     return 1
 end
 
+# Conversations are those of the directory that -C names.
+function __jpfs_ids
+    set -l words (commandline -opc)[2..]
+    set -l at (contains -i -- -C $words)
+    and set -q words[(math $at + 1)]
+    and set -l directory -C (string replace -r '^~/' "$HOME/" -- (string unescape -- $words[(math $at + 1)]))
+    jpfs $directory complete ids 2>/dev/null
+end
+
 function __jpfs_takes
     set -l directories mount umount status ls sync allow doctor gc
     set -l command (__jpfs_command); or return
@@ -39,6 +48,6 @@ complete -c jpfs -n 'not __jpfs_command' -a '(jpfs complete commands 2>/dev/null
 complete -c jpfs -n '__jpfs_takes commands' -a '(jpfs complete commands 2>/dev/null)'
 complete -c jpfs -n '__jpfs_takes shells' -a 'bash zsh fish'
 complete -c jpfs -n '__jpfs_takes directories' -a '(__fish_complete_directories)'
-complete -c jpfs -n '__jpfs_takes ids' -a '(jpfs complete ids 2>/dev/null)'
+complete -c jpfs -n '__jpfs_takes ids' -a '(__jpfs_ids)'
 complete -c jpfs -n '__jpfs_command; and string match -q -- "-*" (commandline -ct)' \
     -a '(jpfs complete options (__jpfs_command) 2>/dev/null)'

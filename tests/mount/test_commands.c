@@ -207,6 +207,14 @@ static void wrong_usage_is_exit_code_2(void)
 		 "for c in mount umount status ls allow doctor shell-init help; do\n"
 		 "  refused 2 --frob \"$J\" $c --frob; hinted \"jpfs help $c\"\n"
 		 "  refused 2 -q \"$J\" $c -q; refused 2 -C \"$J\" $c -C; done\n"
+		 "refused 2 statsu \"$J\" statsu; hinted 'did you mean `jpfs status`?'\n"
+		 "refused 2 hist \"$J\" hist; hinted '`jpfs history`?'\n"
+		 "refused 2 unmount \"$J\" help unmount; hinted '`jpfs umount`?'\n"
+		 "refused 2 search \"$J\" search x; hinted '`jpfs grep`?'\n"
+		 "for unclear in di g qqqqqq; do refused 2 $unclear \"$J\" $unclear; hinted 'hint: "
+		 "`jpfs help`'; done\n"
+		 "refused 2 --jsno \"$J\" ls --jsno; hinted '`jpfs ls --json`?'\n"
+		 "refused 2 --verison \"$J\" --verison; hinted '`jpfs --version`?'\n"
 		 "for c in mount umount status ls allow; do\n"
 		 "  refused 2 second \"$J\" $c first second; refused 2 empty \"$J\" $c ''; done\n"
 		 "refused 2 frob \"$J\" mount -o ro,frob; hinted list_control\n"
@@ -402,11 +410,24 @@ static void a_mount_in_use_says_by_whom_and_stays(void)
 	CHECK_INVARIANTS(&f);
 }
 
+static void umount_started_in_the_mount_is_not_in_its_own_way(void)
+{
+	cleanup_world struct fixture f = {0};
+
+	if (!begin(&f))
+		return;
+	STEP(&f,
+	     ". ../t/lib.sh; \"$J\" mount; (cd \"$V/$X\"; exec \"$J\" umount); until_ok none_left\n"
+	     "\"$J\" mount; says \"unmounted: $V\" \"$J\" -C \"$V/$X\" umount; until_ok none_left\n"
+	     "\"$J\" mount; (cd \"$V\"; exec \"$J\" umount ../..); until_ok none_left");
+	CHECK_INVARIANTS(&f);
+}
+
 /* What lies beneath has the same name. Who has that open, another jpfs that is about to end for one, was
  * named as a user, and then it was not waited for who really was one, and only for a moment. */
 static void who_has_the_directory_beneath_open_does_not_use_the_mount(void)
 {
-	cleanup_world struct fixture f;
+	cleanup_world struct fixture f = {0};
 
 	if (!begin(&f))
 		return;
@@ -636,6 +657,7 @@ int main(void)
 		TEST(unmounting_what_is_not_mounted_changes_nothing),
 		TEST(a_mount_in_use_says_by_whom_and_stays),
 		TEST(who_has_the_directory_beneath_open_does_not_use_the_mount),
+		TEST(umount_started_in_the_mount_is_not_in_its_own_way),
 		TEST(a_dead_mount_is_replaced_or_taken_away),
 		TEST(a_read_only_mount_reads_and_changes_nothing),
 		TEST(directories_are_named_in_every_way),

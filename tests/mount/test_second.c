@@ -199,7 +199,7 @@ static void jp_makes_a_live_directory_of_what_is_archived_here(void)
  * that makes the kernel ask for the old name may not have come to that yet: here it is held up. */
 static void what_jp_makes_live_is_not_met_in_the_archive_at_that_moment(void)
 {
-	cleanup_fixture struct fixture f;
+	cleanup_fixture struct fixture f = {0};
 
 	if (!fixture_begin(&f))
 		return;

@@ -282,6 +282,7 @@ static void a_moved_worktree_takes_its_mount_along(void)
 	     ". ../lib.sh; git worktree move \"$W\" ../moved; M=$P/../moved/.jp/conversations\n"
 	     "retitle \"$M/$X\" 'After the move'; until_ok titled \"$V/$X\" 'After the move'\n"
 	     "until_ok titled \"$D/$X\" 'After the move'\n"
+	     "\"$J\" status ../moved | grep -q '^workspace: .*/moved$'\n"
 	     "\"$J\" umount -C ../moved; titled \"$M/$X\" 'After the move'");
 	fixture_wait_end(&t.f, t.other);
 	fixture_umount(&t.f);

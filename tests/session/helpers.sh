@@ -94,6 +94,37 @@ echo '[]' >"$shop/.jp/conversations/17457886043-first/events.json"
 			cut -f1 | tr '\n' ' ')" = 'umount --archived 17457886043 ' ] || fail 'fish does not complete'
 	fi
 	! command -v zsh >/dev/null || zsh -n "$source/share/completions/_jpfs" || fail 'zsh does not parse it'
+
+	# Who asks for a list is shown names; what is in a name is not run.
+	# shellcheck disable=SC2016 # it is a name
+	for name in 17457886044-second '17457886045-$(touch\ran)'; do
+		cp -r .jp/conversations/17457886043-first ".jp/conversations/$name"
+	done
+	# shellcheck disable=SC2016 # for bash
+	bash --norc -c 'eval "$(jpfs shell-init bash)"; COMP_WORDS=(jpfs show 17457) COMP_CWORD=2 COMP_TYPE=63
+		_jpfs; printf "%s\n" "${COMPREPLY[@]}"' >"$base/names"
+	[ "$(tail -n 2 "$base/names")" = "17457886044-second
+17457886045-\$(touch\\ran)" ] || fail "names: $(cat "$base/names")"
+	[ "$(find "$base" -name ran)" = '' ] || fail 'what is in a name was run'
+
+	# -C names the directory that they are in, before the command and after it.
+	cd "$base"
+	# shellcheck disable=SC2016 # for bash
+	[ "$(bash --norc -c 'eval "$(jpfs shell-init bash)"; t() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _jpfs
+		echo "${COMPREPLY[@]}"; }; t jpfs -C ~/shop show 17457886043; t jpfs show -C shop 17457886043-' |
+		tr '\n' ' ')" = '17457886043 17457886043-first ' ] || fail 'bash does not look at -C'
+	if command -v fish >/dev/null; then
+		# shellcheck disable=SC2016 # for fish
+		[ "$(fish --no-config -c 'source $argv[1]; for line in "jpfs -C ~/shop show 17457886043" \
+			"jpfs show -C shop 17457886043"; complete -C $line; end' "$source/share/completions/jpfs.fish" |
+			cut -f1 | tr '\n' ' ')" = '17457886043 17457886043 ' ] || fail 'fish does not look at -C'
+	fi
+	# The line in a profile is enough for zsh, wherever the completions are installed.
+	if command -v zsh >/dev/null; then
+		# shellcheck disable=SC2016 # for zsh
+		[ "$(zsh -fc 'autoload -Uz compinit; compinit -u -D; eval "$(jpfs shell-init zsh)"
+			print -r -- $_comps[jpfs] $+functions[_jpfs]')" = '_jpfs 1' ] || fail 'zsh has no completions'
+	fi
 )
 
 # git's hook: a new worktree is mounted, another checkout mounts nothing.

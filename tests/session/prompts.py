@@ -3,9 +3,12 @@
 
 Where there is nothing to do the hook starts no process: a shell that has waited for a child has the
 child's page faults on its account, and after a thousand prompts there are none more. How long a
-prompt took is printed. A workspace is mounted however a prompt came to be in it. And what belongs to somebody else is not mounted, not even looked into.
+prompt took is printed. A workspace is mounted however a prompt came to be in it, and a shell that is in there already gets
+into the mount. And what belongs to somebody else is not mounted, not even looked into.
 """
+import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -119,6 +122,28 @@ def every_way_in_mounts(world):
     assert 'jpfs: ' not in screen, screen
 
 
+def who_was_in_there_is_in_the_mount(world):
+    """In a conversation's directory when it is mounted, and when its daemon dies."""
+    place = world.project / '.jp' / 'conversations' / '17457886043-first'
+    world.run(PROGRAM, 'mount', world.project)
+    world.run(PROGRAM, 'umount', world.project)
+    terminal = Terminal(world, '/')
+    terminal.type(f'cd {place}')
+    for _ in range(2):
+        world.wait_mounted(world.project)
+        terminal.type('true')
+        code, device = terminal.type('stat -c %d .')
+        assert code == 0 and int(device) == place.stat().st_dev, 'the shell is beneath the mount, or in a dead one'
+        status = json.loads(world.run(PROGRAM, 'status', '--json', world.project))
+        os.kill(status[0]['pid'], signal.SIGKILL)
+        until('the mount is dead', lambda: not os.path.exists(place / 'metadata.json'))
+        terminal.type('true')
+    world.wait_mounted(world.project)
+    terminal.type('cd -')
+    assert terminal.type('pwd') == (0, '/\n'), 'the way back is lost'
+    until('it is unmounted', lambda: terminal.type(f'jpfs umount {world.project}')[0] == 0)
+
+
 def strangers_are_left_alone(world):
     """Used before, but now it is another user's."""
     world.run(PROGRAM, 'mount', world.project)
@@ -149,6 +174,7 @@ PROFILE = {'bash': 'eval "$(jpfs shell-init bash)"\n', 'zsh': 'eval "$(jpfs shel
            'fish': 'jpfs shell-init fish | source\n'}[shell]
 run(prompts_are_cheap, shell, '')
 run(every_way_in_mounts, shell, PROFILE)
+run(who_was_in_there_is_in_the_mount, shell, PROFILE)
 if os.geteuid() == 0:
     run(strangers_are_left_alone, shell, PROFILE)
 print(f'{shell}: ok')
