@@ -244,8 +244,8 @@ int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool wi
 	if (conversation != NULL) {
 		held = jp_lock(&conversation->lock);
 		jpfs_glance_begin_locked(conversation, &glance);
-		jpfs_conversation_reconcile_locked(conversation);
 		jpfs_listen_locked(conversation); /* before it is looked at */
+		jpfs_conversation_reconcile_locked(conversation);
 	}
 	r = jpfs_object_stat(view, object, ret);
 	if (r < 0)
