@@ -146,6 +146,7 @@ static void a_failure_of_the_daemon_is_told(void)
 	STEP(&f,
 	     ". ../doctor.sh; until_ok test -d \"$D/" THIRD "\"; [ \"$(id -u)\" = 0 ] || exit 0\n"
 	     "command -v unshare || exit 0\n"
+	     "until_ok sh -c '\"$J\" status | grep -q \"pending: *nothing\"'\n"
 	     "mkdir ../under; mount --bind \"$P/.jp\" ../under; under=$P/../under/conversations\n"
 	     "rm -r \"$under/$X\"; echo in the way > \"$under/$X\"; umount ../under\n"
 	     "sed -i s/First/Blocked/ \"$V/$X/metadata.json\"\n"
