@@ -32,11 +32,25 @@ class Side:
         self.notes = {}  # (digits, name): bytes of unmanaged files put in here
         self.removed_notes = {}  # (digits, name): bytes that must come to the trash
         self.incomplete = set()  # digits that may be left out of the listing for a while
+        self.was_archived = {}  # digits: place; where it was archived when it was last shown so
         self.doubles = {}  # digits: {places}; of IDs that had several directories when it was mounted
         self.gone = {}  # (digits, name): [bytes]; written here, and perhaps not stored when it was removed
         self.is_untouched = False  # the workspace directory is as a clean unmount left it
         self.was_durable = set()  # (digits, name): had a durable copy at that unmount
         self.base = {}  # (digits, name): the bytes of both sides then, where they were equal
+
+    def move(self, digits, place):
+        """The directory itself was moved; there is none where it was."""
+        self.places[digits] = place
+        self.was_archived.pop(digits, None)
+
+    def note_archived(self):
+        """git and jp may make a live directory of what is archived here; the old one stays beneath."""
+        for digits, place in self.places.items():
+            if place[0]:
+                self.was_archived[digits] = place
+            elif digits in self.was_archived:
+                self.doubles.setdefault(digits, set()).update((self.was_archived[digits], place))
 
     def leave(self, digits):
         """The conversation is not shown here any more."""
@@ -256,6 +270,7 @@ class Case:
 
     def check_view(self, tree):
         side = self.sides[tree]
+        side.note_archived()
         self.take_in_seconds(tree)
         self.complete_again(tree)
         def without(places):
@@ -814,6 +829,7 @@ class Case:
         if wrong:
             raise Failure("after unmounting\n" + wrong)
         side.is_untouched = True
+        side.was_archived.clear()
         side.was_durable = set(self.ledger.durable)
         side.removed_notes.clear()
         side.gone.clear()

@@ -393,7 +393,7 @@ def archive_or_unarchive(case, random):
     os.makedirs(tree.view + "/.archive", exist_ok=True)
     os.rename(tree.path(place), tree.path(new))
     if tree.is_mounted:
-        case.sides[tree].places[digits] = new
+        case.sides[tree].move(digits, new)
         if digits in case.durable:
             case.wait_for_place(digits, new)
 
@@ -593,7 +593,7 @@ def jp_archives(case, random):
     os.makedirs(tree.view + "/.archive", exist_ok=True)
     os.rename(tree.path(place), tree.path(new))
     if tree.is_mounted:
-        case.sides[tree].places[digits] = new
+        case.sides[tree].move(digits, new)
     archived, directory = conversations_in(case.world.store)[digits][0]
     if archived != new[0]:
         os.makedirs(case.world.store + "/.archive", exist_ok=True)
@@ -653,7 +653,7 @@ def git_runs(case, random, tree, *arguments):
     side = case.sides[tree]
     before = dict(case.look())
     tracked = tracked_in(tree)
-    shown, places_before = set(side.places), dict(side.places)
+    shown = set(side.places)
     case.change(tree, None)
     if tree.is_mounted:
         drafts = {key: data for key, data in side.own.items() if key[0] in case.durable}
@@ -668,9 +668,6 @@ def git_runs(case, random, tree, *arguments):
     if done.returncode == 0:
         expect |= tracked_in(tree) & whole_in(tree) & shown
     case.settle(tree, expect, may_hide=True)
-    for digits, place in side.places.items():  # what was archived here stays beneath git's live directory
-        if places_before.get(digits, place)[0] and not place[0]:
-            side.doubles.setdefault(digits, set()).update((places_before[digits], place))
     case.share_notes(tree)
     for digits, directory in directories_in(tree):
         if digits not in side.places and os.path.lexists(tree.root + "/" + directory):
