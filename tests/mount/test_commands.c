@@ -109,7 +109,7 @@ static void a_missing_id_is_made_as_jp_does(void)
 	     "[ \"$(field workspace_id .)\" = \"$id\" ]\n"
 	     "until_ok test -d \"$P/../data/workspace/project-$id/conversations/$X\"\n"
 	     "[ \"$(stat -c %a \"$P/../data/workspace/project-$id\")\" = 700 ]\n"
-	     "\"$J\" umount; none_left; [ \"$(tail -n 1 .jp/.id)\" = \"$id\" ]");
+	     "\"$J\" umount; until_ok none_left; [ \"$(tail -n 1 .jp/.id)\" = \"$id\" ]");
 }
 
 static void what_is_no_directory_in_the_workspace_is_refused(void)
@@ -155,7 +155,8 @@ static void a_missing_conversations_directory_is_made(void)
 	if (!begin(&f))
 		return;
 	STEP(&f, ". ../t/lib.sh; rm -r .jp/conversations; \"$J\" mount; is_mounted \"$V\"\n"
-		 "[ -z \"$(ls \"$V\")\" ]; \"$J\" umount; none_left; [ -d .jp/conversations ]");
+		 "[ -z \"$(ls \"$V\")\" ]; \"$J\" umount; until_ok none_left; [ -d "
+		 ".jp/conversations ]");
 }
 
 static void a_silo_that_cannot_be_written_is_refused(void)
@@ -174,11 +175,12 @@ static void a_silo_that_cannot_be_written_is_refused(void)
 	     "rm .jp/.id; refused 1 \"$(cd ../data && pwd)\" \"$J\" mount; hinted "
 	     "JP_USER_DATA_DIR\n"
 	     "chmod 755 ../data");
-	STEP(&f, ". ../t/lib.sh; git checkout -q .jp/.id; \"$J\" mount; \"$J\" umount; none_left\n"
+	STEP(&f, ". ../t/lib.sh; git checkout -q .jp/.id; \"$J\" mount; \"$J\" umount; until_ok "
+		 "none_left\n"
 		 "chmod 555 \"$S\"; rm -r \"$S/jpfs\" 2>/dev/null || :; chmod 555 \"$S/jpfs\"\n"
 		 "got=0; \"$J\" mount 2> ../t/err || got=$?; chmod 755 \"$S\" \"$S/jpfs\"; [ $got "
 		 "= 1 ]\n"
-		 "grep -qF \"$S\" ../t/err; hinted 'hint: '; none_left");
+		 "grep -qF \"$S\" ../t/err; hinted 'hint: '; until_ok none_left");
 }
 
 static void without_a_user_data_directory_it_says_what_to_set(void)
@@ -318,12 +320,13 @@ static void a_command_waits_for_the_daemon_that_is_just_starting(void)
 		return;
 	STEP(&f,
 	     ". ../t/lib.sh; got=0; \"$J\" mount --automount 2> ../t/err || got=$?; [ $got = 1 ]\n"
-	     "[ \"$(wc -l < ../t/err)\" = 1 ]; grep -q 'run `jpfs allow' ../t/err; none_left\n"
+	     "[ \"$(wc -l < ../t/err)\" = 1 ]; grep -q 'run `jpfs allow' ../t/err; until_ok "
+	     "none_left\n"
 	     "JPFS_AUTOMOUNT=0 \"$J\" mount --automount; [ ! -e ../data ]\n"
 	     "JPFS_AUTOMOUNT=1 \"$J\" allow; is_mounted \"$V\"; \"$J\" umount\n"
 	     "for i in 1 2 3 4 5; do \"$J\" mount --automount > ../t/out; [ ! -s ../t/out ]\n"
 	     "  \"$J\" unproject 17457886044; \"$J\" project 17457886044\n"
-	     "  until_ok is_mounted \"$V\"; \"$J\" umount; done; none_left");
+	     "  until_ok is_mounted \"$V\"; \"$J\" umount; done; until_ok none_left");
 	CHECK_INVARIANTS(&f);
 }
 
@@ -343,7 +346,7 @@ static void the_daemon_keeps_nothing_of_its_callers(void)
 	     "\"$J\" umount\n"
 	     "( flock -n 9; \"$J\" mount ) 9> ../t/lock; flock -n ../t/lock true || fail 'lock is "
 	     "held'\n"
-	     "\"$J\" umount; none_left");
+	     "\"$J\" umount; until_ok none_left");
 	CHECK_INVARIANTS(&f);
 }
 
@@ -358,9 +361,10 @@ static void mounting_twice_says_so_and_is_fine(void)
 	     "says \"already mounted: $V\" \"$J\" mount; says 'already mounted' \"$J\" mount -f\n"
 	     "[ \"$(field pid .)\" = $p ]; [ \"$(ours)\" = $p ]\n"
 	     "[ \"$(grep -c \" $V \" /proc/self/mountinfo)\" = 1 ]\n"
-	     "\"$J\" umount; says \"not mounted: $V\" \"$J\" umount; none_left\n"
+	     "\"$J\" umount; says \"not mounted: $V\" \"$J\" umount; until_ok none_left\n"
 	     "\"$J\" mount & \"$J\" mount & \"$J\" mount; wait; [ \"$(ours | wc -l)\" = 1 ]\n"
-	     "[ \"$(grep -c \" $V \" /proc/self/mountinfo)\" = 1 ]; \"$J\" umount; none_left");
+	     "[ \"$(grep -c \" $V \" /proc/self/mountinfo)\" = 1 ]; \"$J\" umount; until_ok "
+	     "none_left");
 	CHECK_INVARIANTS(&f);
 }
 
@@ -502,7 +506,8 @@ static void a_read_only_mount_reads_and_changes_nothing(void)
 	     "        sys.exit('not refused')\n"
 	     "E\n"
 	     "[ \"$(field read_only .)\" = True ]; \"$J\" status | grep -q 'mounted, read-only'\n"
-	     "all | diff ../t/s - || fail reads; \"$J\" umount; none_left; all | diff ../t/s -");
+	     "all | diff ../t/s - || fail reads; \"$J\" umount; until_ok none_left; all | diff "
+	     "../t/s -");
 	CHECK_INVARIANTS(&f);
 }
 
@@ -523,7 +528,7 @@ static void directories_are_named_in_every_way(void)
 	     "\"$J\" umount project/.jp/conversations/$X; is 'not mounted'\n"
 	     "\"$J\" mount -- project; is mounted; cd project/sub/deep; \"$J\" status | grep -qF "
 	     "\"$P\"\n"
-	     "\"$J\" umount; is 'not mounted'; cd \"$P\"; none_left\n"
+	     "\"$J\" umount; is 'not mounted'; cd \"$P\"; until_ok none_left\n"
 	     "for where in '-C nowhere status' 'status -C nowhere' 'status -C README'; do got=0\n"
 	     "\"$J\" $where 2> ../t/err || got=$?; [ $got = 1 ]; grep -q '^jpfs: .*: ' ../t/err; "
 	     "done");
@@ -564,7 +569,8 @@ static void status_tells_people_and_scripts(void)
 	     "*abc12' "
 	     "\"kept in: *$S\" 'daemon: *process [0-9]' 'conversations: *3 projected, .*1 local' "
 	     "'pending: *nothing'; do\n"
-	     "  grep -q \"^$word\" ../t/out || fail \"no $word\"; done; \"$J\" umount; none_left");
+	     "  grep -q \"^$word\" ../t/out || fail \"no $word\"; done; \"$J\" umount; until_ok "
+	     "none_left");
 	CHECK_INVARIANTS(&f);
 }
 
@@ -595,7 +601,7 @@ static void colours_are_for_terminals_that_want_them(void)
 		 "grep -q \"$e\" ../t/o && fail NO_COLOR; TERM=xterm \"$J\" status | grep -q "
 		 "\"$e\" && fail "
 		 "pipe\n"
-		 "\"$J\" umount; none_left");
+		 "\"$J\" umount; until_ok none_left");
 }
 
 static void a_clone_with_the_same_id_asks_once(void)
@@ -615,7 +621,7 @@ static void a_clone_with_the_same_id_asks_once(void)
 	     "hinted \"jpfs allow $c\"; is_mounted \"$c/.jp/conversations\" && fail mounted\n"
 	     "says \"allowed: $c\" \"$J\" allow \"$c\"; says \"mounted: $c\" \"$J\" mount \"$c\"\n"
 	     "[ \"$(title \"$c/.jp/conversations/$X\")\" = 'First Title' ]; \"$J\" umount \"$c\"\n"
-	     "\"$J\" mount \"$c\"; \"$J\" umount \"$c\"; none_left\n"
+	     "\"$J\" mount \"$c\"; \"$J\" umount \"$c\"; until_ok none_left\n"
 	     "rm -rf \"$c\"; git clone -q . ../clone; refused 1 \"is new to\" \"$J\" mount \"$c\"");
 	CHECK_INVARIANTS(&f);
 }
@@ -628,7 +634,7 @@ static void a_linked_worktree_needs_no_asking(void)
 		return;
 	STEP(&f, ". ../t/lib.sh; \"$J\" mount; git worktree add -q \"$W\"; \"$J\" mount \"$W\"\n"
 		 "[ \"$(ours | wc -l)\" = 2 ]; [ \"$(title \"$WV/$X\")\" = 'First Title' ]\n"
-		 "\"$J\" umount \"$W\"; is_mounted \"$V\"; \"$J\" umount; none_left\n"
+		 "\"$J\" umount \"$W\"; is_mounted \"$V\"; \"$J\" umount; until_ok none_left\n"
 		 "mkdir ../fake; cp -a \"$W/.git\" \"$W/.jp\" ../fake/\n"
 		 "refused 1 'is new to' \"$J\" mount ../fake");
 	CHECK_INVARIANTS(&f);
