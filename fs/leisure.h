@@ -27,7 +27,8 @@ struct jpfs_leisure {
 	bool is_busy;
 };
 
-/* `requests` here and below: how many the kernel has made so far, of the kinds that a walk makes. */
+/* `requests` here and below: how much the kernel has asked so far of what a walk asks: requests, and the
+ * conversations that a listing describes. */
 struct jpfs_leisure jpfs_leisure_begin(struct jpfs_conversation **all, size_t count,
 				       uint64_t requests, int64_t now_ms);
 

@@ -242,6 +242,7 @@ int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool wi
 	if (entry != NULL)
 		held = jp_lock(&entry->conversation->lock);
 	if (conversation != NULL) {
+		atomic_fetch_add_explicit(&view->told, 1, memory_order_relaxed);
 		held = jp_lock(&conversation->lock);
 		jpfs_glance_begin_locked(conversation, &glance);
 		jpfs_listen_locked(conversation); /* before it is looked at */

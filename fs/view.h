@@ -116,6 +116,7 @@ struct jpfs_view {
 	atomic_bool opens_unseen;
 	atomic_uint_least64_t told_root, told_archive; /* told.h: attributes; 0: nothing */
 	struct jpfs_requests requests;                 /* of all its connections */
+	atomic_uint_least64_t told; /* how many conversations were described to the kernel so far */
 };
 
 /*

@@ -159,12 +159,13 @@ static int64_t work_on(struct jpfs_conversation *conversation, enum share share,
 	return commit_wait;
 }
 
-/* Those of a walk. Reading and writing say nothing of conversations that nobody has asked for yet. */
-static uint64_t count_requests(const struct jpfs_view *view)
+/* What a walk asks. Reading and writing say nothing of conversations that nobody has asked for yet; and one
+ * listing of the root asks for a hundred of them. */
+static uint64_t count_asked(const struct jpfs_view *view)
 {
 	static const enum jpfs_request kinds[] = {JPFS_REQUEST_lookup, JPFS_REQUEST_getattr,
 						  JPFS_REQUEST_readdir, JPFS_REQUEST_readdirplus};
-	uint64_t sum = 0;
+	uint64_t sum = atomic_load_explicit(&view->told, memory_order_relaxed);
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		sum += atomic_load_explicit(&view->requests.counts[kinds[i]], memory_order_relaxed);
@@ -186,7 +187,7 @@ void jpfs_work_add_all(struct jpfs_view *view, struct jpfs_conversation **all, s
 
 	pthread_mutex_lock(&work->lock);
 	before = work->leisure;
-	work->leisure = jpfs_leisure_begin(all, count, count_requests(view), jpfs_now_ms());
+	work->leisure = jpfs_leisure_begin(all, count, count_asked(view), jpfs_now_ms());
 	pthread_cond_broadcast(&work->changed);
 	pthread_mutex_unlock(&work->lock);
 	release_leisure(&before);
@@ -205,8 +206,8 @@ static struct jpfs_conversation *take_locked(struct jpfs_work *work, int64_t now
 		remove_locked(work, conversation);
 		return conversation;
 	}
-	while ((pause_ms = jpfs_leisure_pause_ms(&work->leisure, count_requests(work->view),
-						 now)) == 0) {
+	while ((pause_ms = jpfs_leisure_pause_ms(&work->leisure, count_asked(work->view), now)) ==
+	       0) {
 		conversation = jpfs_leisure_take(&work->leisure);
 		if (!conversation->is_queued && !conversation->is_working)
 			return conversation;
