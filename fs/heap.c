@@ -7,8 +7,8 @@
 /* Some hundred kilobytes. */
 #define FREED_MANY 1000
 
-/* One for those who serve, one for the background. */
-#define ARENAS 2
+/* One thread serves most of the time; each arena more keeps half a megabyte of holes. */
+#define ARENAS 1
 
 void jpfs_heap_begin(void)
 {
