@@ -102,6 +102,7 @@ void jpfs_notify_look(struct jpfs_notify *notify, struct jpfs_conversation *conv
 	jpfs_notify_wake(notify);
 }
 
+/* Events were lost: that a directory came, or was replaced, as well. So each is listened to anew. */
 static void look_at_all(struct jpfs_notify *notify)
 {
 	struct jpfs_conversation **all;
@@ -110,6 +111,9 @@ static void look_at_all(struct jpfs_notify *notify)
 	if (jpfs_view_snapshot(notify->view, &all, &count) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
+		pthread_mutex_lock(&all[i]->lock);
+		all[i]->is_watched = false;
+		pthread_mutex_unlock(&all[i]->lock);
 		jpfs_notify_look(notify, all[i]);
 		jpfs_object_unref(&all[i]->object);
 	}

@@ -160,6 +160,31 @@ static void a_change_in_one_worktree_is_seen_in_the_other(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* The store has no archive until then, and so nobody hears what comes into it at that moment. */
+static void what_was_archived_when_it_was_imported_is_followed_like_any_other(void)
+{
+	cleanup_fixture struct fixture f = {0};
+
+	if (!fixture_begin(&f))
+		return;
+	step(&f, __LINE__,
+	     "mkdir .jp/conversations/.archive; for i in $(seq 50 79); do\n"
+	     "  cp -a .jp/conversations/$X .jp/conversations/.archive/174578860$i-a; done");
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "cat \"$V\"/.archive/*/*.json > /dev/null; until_ok test -d "
+	     "\"$D/.archive/17457886079-a\"\n"
+	     "for i in $(seq 50 79); do until_ok test -e "
+	     "\"$D/.archive/174578860$i-a/metadata.json\"; done\n"
+	     "cat \"$V\"/.archive/*/*.json > /dev/null; for i in $(seq 50 79); do\n"
+	     "  m=$D/.archive/174578860$i-a/metadata.json; sed s/First/Other/ \"$m\" > ../m; mv "
+	     "../m \"$m\"; done\n"
+	     "for i in $(seq 50 79); do\n"
+	     "  until_ok grep -q Other \"$V/.archive/174578860$i-a/metadata.json\"; done");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 static void who_has_a_replaced_file_open_reads_on_in_it(void)
 {
 	cleanup_fixture struct fixture f = {0};
@@ -242,6 +267,7 @@ int main(void)
 		TEST(memory_goes_back_when_the_kernel_forgets),
 		TEST(what_is_changed_in_the_store_is_seen),
 		TEST(a_change_in_one_worktree_is_seen_in_the_other),
+		TEST(what_was_archived_when_it_was_imported_is_followed_like_any_other),
 		TEST(who_has_a_replaced_file_open_reads_on_in_it),
 		TEST(a_file_is_stored_when_its_writer_closes_it_and_not_before),
 		TEST(without_its_second_process_nothing_is_lost),
