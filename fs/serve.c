@@ -1,6 +1,7 @@
 /* See serve.h. */
 #include "fs/serve.h"
 
+#include "core/base/condition.h"
 #include "fs/fuse.h"
 
 #include <errno.h>
@@ -12,11 +13,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define THREADS_MAX 10
 /* A request that takes between one and two of these is not waited for any longer. */
-#define MOMENT_NS 1000000
+#define MOMENT_MS 1
 /* After so many moments without a request nobody watches. */
 #define QUIET_MOMENTS 2
 
@@ -151,20 +151,6 @@ static void *serve(void *argument)
 	return NULL;
 }
 
-/* A moment, or until it is over. */
-static void pause_locked(struct serving *serving)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += MOMENT_NS;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	(void)pthread_cond_timedwait(&serving->watched, &serving->lock, &until);
-}
-
 /* Nobody is served, and was not for a while: sleep until somebody is. */
 static void sleep_locked(struct serving *serving)
 {
@@ -193,22 +179,18 @@ static void watch_locked(struct serving *serving)
 		if (quiet >= QUIET_MOMENTS)
 			sleep_locked(serving);
 		else
-			pause_locked(serving);
+			jp_condition_wait(&serving->watched, &serving->lock, MOMENT_MS);
 	}
 }
 
 int jpfs_serve_requests(struct fuse_session *session)
 {
 	struct serving serving = {.session = session};
-	pthread_condattr_t attributes;
 	int r;
 
 	pthread_mutex_init(&serving.lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&serving.offered, NULL);
-	pthread_cond_init(&serving.watched, &attributes);
-	pthread_condattr_destroy(&attributes);
+	jp_condition_init(&serving.watched);
 
 	pthread_mutex_lock(&serving.lock);
 	serving.is_offered = true;

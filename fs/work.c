@@ -7,6 +7,7 @@
  * after. A failure is tried again, at growing intervals. With nothing to do, both threads sleep
  * until somebody calls: there is no tick.
  */
+#include "core/base/condition.h"
 #include "core/base/sys.h"
 #include "fs/notify.h"
 #include "fs/heap.h"
@@ -218,20 +219,6 @@ static struct jpfs_conversation *take_locked(struct jpfs_work *work, int64_t now
 	return NULL;
 }
 
-static void wait_locked(struct jpfs_work *work, int64_t ms)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	(void)pthread_cond_timedwait(&work->changed, &work->lock, &until);
-}
-
 static void *run(void *argument)
 {
 	struct jpfs_work *work = argument;
@@ -252,7 +239,7 @@ static void *run(void *argument)
 			if (until == 0)
 				pthread_cond_wait(&work->changed, &work->lock);
 			else
-				wait_locked(work, until - now);
+				jp_condition_wait(&work->changed, &work->lock, until - now);
 			continue;
 		}
 		others_wait = work->queue != NULL && work->queue->due_ms <= now;
@@ -311,17 +298,13 @@ void jpfs_work_give_way(struct jpfs_view *view)
 int jpfs_work_start(struct jpfs_view *view)
 {
 	struct jpfs_work *work = calloc(1, sizeof(*work));
-	pthread_condattr_t attributes;
 	sigset_t all, before;
 	int r = 0;
 
 	if (work == NULL)
 		return -ENOMEM;
 	pthread_mutex_init(&work->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&work->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	jp_condition_init(&work->changed);
 	work->view = view;
 	atomic_flag_clear(&work->import_is_taken);
 	view->work = work;
