@@ -198,16 +198,21 @@ const char *jp_managed_name(enum jp_managed which)
 	return which >= 0 && which < JP_MANAGED_COUNT ? managed_names[which] : NULL;
 }
 
-bool jp_name_is_managed_temporary(const char *name)
+enum jp_managed jp_managed_from_temporary(const char *name)
 {
 	for (int which = 0; which < JP_MANAGED_COUNT; which++) {
 		size_t length = strlen(managed_names[which]);
 
 		if (strncmp(name, managed_names[which], length) == 0 &&
 		    strcmp(name + length, ".tmp") == 0)
-			return true;
+			return (enum jp_managed)which;
 	}
-	return false;
+	return JP_UNMANAGED;
+}
+
+bool jp_name_is_managed_temporary(const char *name)
+{
+	return jp_managed_from_temporary(name) != JP_UNMANAGED;
 }
 
 bool jp_name_is_temporary(const char *name)

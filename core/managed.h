@@ -24,6 +24,8 @@ const char *jp_managed_name(enum jp_managed which);
 
 /* `<managed file>.tmp`: what jp writes before it renames it over the managed file. */
 bool jp_name_is_managed_temporary(const char *name);
+/* Over which one; JP_UNMANAGED: it is none of those. */
+enum jp_managed jp_managed_from_temporary(const char *name);
 
 /*
  * Whether the name looks like a program's own temporary file: an editor's swap, lock, backup or

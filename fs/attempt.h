@@ -6,6 +6,7 @@
 #pragma once
 
 #include "fs/entry.h"
+#include "fs/judge.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,10 +24,11 @@ struct jpfs_attempt {
 	bool is_forced;  /* nothing is served any more: nobody is waited for */
 	bool is_local;   /* there is no workspace to put a draft in */
 	bool is_managed_temporary;
-	bool is_exclusive;  /* made as git makes files */
-	bool was_draft;     /* what it takes the place of is one */
-	bool went_back;     /* and one that git may have made */
-	int64_t age_ms;     /* since the last write ended */
+	bool is_exclusive;               /* made as git makes files */
+	bool was_draft;                  /* what it takes the place of is one */
+	bool went_back;                  /* and one that git may have made */
+	int64_t age_ms;                  /* since the last write ended */
+	struct jpfs_judgement judgement; /* serial 0: not yet */
 	bool is_workspaces; /* set by who fails: it was the workspace that could not be written */
 };
 

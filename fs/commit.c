@@ -15,6 +15,8 @@
 #include "fs/attempt.h"
 #include "fs/view.h"
 
+#include <string.h>
+
 /* A conversation that is being made is given this long to become complete. */
 #define INCOMPLETE_MS 500
 /* And what was removed from it, to become part of its durable copy if all of it goes. */
@@ -76,6 +78,8 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct jpfs_attempt
 	ret->generation = entry->generation;
 	ret->is_synced = entry->is_synced;
 	ret->managed = entry->managed;
+	if (!jpfs_judgement_recall_locked(entry, entry->managed, &ret->judgement))
+		ret->judgement.serial = 0;
 	ret->is_late = entry->is_superseded;
 	ret->is_shown = entry->is_linked && conversation->in_view;
 	ret->is_managed_temporary = jp_name_is_managed_temporary(entry->path);
@@ -118,6 +122,8 @@ static int sync_in_staging(struct jpfs_entry *entry)
 {
 	struct jp_staging *staging = &entry->conversation->view->staging;
 	cleanup_content struct jpfs_content *content = NULL;
+	struct jpfs_judgement judgement = {0};
+	enum jp_managed managed;
 	uint64_t generation;
 	int r;
 
@@ -127,14 +133,21 @@ static int sync_in_staging(struct jpfs_entry *entry)
 		r = jp_staging_mark(staging, entry->staged_name, JP_STAGED_FLUSHED,
 				    entry->conversation->id, entry->path);
 	generation = entry->generation;
+	managed = jp_managed_from_temporary(entry->path);
 	pthread_mutex_unlock(&entry->conversation->lock);
 	if (r < 0 && r != -ENAMETOOLONG)
 		return r;
+	/* It is going to be renamed over the file that it is the next version of. */
+	if (managed != JP_UNMANAGED && jpfs_judge(entry, managed, content->fd, &judgement) < 0)
+		judgement.serial = 0; /* the commit asks again, and says why not */
 	if (jp_sys->fsync(content->fd) < 0 || jp_sys->fsync(staging->fd) < 0)
 		return -errno;
 	pthread_mutex_lock(&entry->conversation->lock);
-	if (entry->home == JPFS_STAGED && entry->generation == generation)
+	if (entry->home == JPFS_STAGED && entry->generation == generation) {
 		entry->is_synced = true;
+		if (judgement.serial != 0)
+			jpfs_judgement_keep_locked(entry, &judgement);
+	}
 	pthread_mutex_unlock(&entry->conversation->lock);
 	return 0;
 }
@@ -294,9 +307,13 @@ static int go_on(struct jpfs_entry *entry, struct jpfs_attempt *attempt, bool fo
 	if (!attempt->is_durable)
 		return commit_without_durable(entry, attempt, for_fsync, force);
 	if (attempt->managed != JP_UNMANAGED) {
-		r = jp_validity_of_file(attempt->managed, attempt->content->fd);
+		r = attempt->judgement.serial != 0
+			    ? 0
+			    : jpfs_judge(entry, attempt->managed, attempt->content->fd,
+					 &attempt->judgement);
 		if (r < 0)
 			return r;
+		r = attempt->judgement.is_valid ? 1 : 0;
 		if (r == 0 && for_fsync) /* half of an edit, perhaps: decided when it is closed */
 			return sync_in_staging(entry);
 		/* Without a workspace it stays where it is, until it is valid or nothing is served. */
@@ -338,6 +355,21 @@ int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force, bool 
 	return r == -EALREADY ? 0 : r;
 }
 
+int jpfs_sync_entry_placed(struct jpfs_entry *entry)
+{
+	cleanup_free char *directory = NULL;
+	char *slash;
+
+	pthread_mutex_lock(&entry->conversation->lock);
+	directory = strdup(entry->path);
+	pthread_mutex_unlock(&entry->conversation->lock);
+	if (directory == NULL)
+		return -ENOMEM;
+	slash = strrchr(directory, '/');
+	directory[slash != NULL ? slash - directory : 0] = '\0';
+	return jpfs_sync_placed(entry->conversation, directory);
+}
+
 int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
@@ -353,5 +385,7 @@ int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 	pthread_mutex_lock(&conversation->lock);
 	conversation->syncing--;
 	pthread_mutex_unlock(&conversation->lock);
-	return r == -EAGAIN && for_fsync ? sync_in_staging(entry) : r;
+	if (!for_fsync || (r < 0 && r != -EAGAIN))
+		return r;
+	return r == 0 ? jpfs_sync_entry_placed(entry) : sync_in_staging(entry);
 }

@@ -56,14 +56,21 @@ static void follow_doom(struct jpfs_conversation *conversation, const char *path
 	}
 }
 
+static int sync_names(int directory)
+{
+	cleanup_close int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || jp_sys->fsync(fd) < 0 ? -errno : 0;
+}
+
 int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_attempt *attempt)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_close int parent = -EBADF, synced = -EBADF;
+	cleanup_close int parent = -EBADF;
 	cleanup_free char *displaced_name = NULL;
 	const char *name;
 	bool is_displaced;
-	bool asks_for_layout = false;
+	bool asks_for_layout = false, is_placing = false;
 	struct stat st;
 	int r;
 
@@ -114,18 +121,44 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 		if (!entry->is_linked)
 			follow_doom(conversation, entry->path, &st);
 		jpfs_entry_is_durable_locked(entry, &st);
+		conversation->placing++;
+		is_placing = true;
 		if (displaced_name != NULL && r == 0)
 			r = jpfs_dispose_of_displaced(conversation, entry->path, was_unseen,
-						      displaced_name, attempt->content->fd);
+						      displaced_name, attempt->content->fd,
+						      &attempt->judgement.contained);
 		if (asks_for_layout && r == 0)
 			r = jpfs_layout_retire_durable_locked(conversation);
 	}
 	pthread_mutex_unlock(&conversation->lock);
+	if (r == 0)
+		r = sync_names(parent);
+	if (is_placing) {
+		cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+
+		conversation->placing--;
+	}
+	if (r == 0)
+		jpfs_work_add(conversation, 0); /* now the workspace */
+	return r;
+}
+
+int jpfs_sync_placed(struct jpfs_conversation *conversation, const char *directory)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_close int fd = -EBADF;
+	char place[JPFS_PATH_BYTES];
+	int r;
+
+	if (conversation->placing == 0)
+		return 0;
+	r = jpfs_durable_path_locked(conversation, directory, place);
+	if (r == 0)
+		r = fd = jp_open_beneath(conversation->view->silo->conversations_fd, place,
+					 O_RDONLY | O_DIRECTORY, 0);
+	jp_unlockp(&held);
+	/* Somebody has just taken it away: then these are no names that could last. */
 	if (r < 0)
-		return r;
-	synced = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (synced < 0 || jp_sys->fsync(synced) < 0)
-		return -errno;
-	jpfs_work_add(conversation, 0); /* now the workspace */
-	return 0;
+		return jp_is_absent(r) ? 0 : r;
+	return jp_sys->fsync(fd) < 0 ? -errno : 0;
 }

@@ -94,3 +94,11 @@ int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 		}
 	}
 }
+
+int jpfs_sync_conversation(struct jpfs_conversation *conversation, const char *directory)
+{
+	int64_t wait;
+	int r = jpfs_commit_conversation(conversation, false, &wait);
+
+	return r < 0 ? r : jpfs_sync_placed(conversation, directory);
+}

@@ -28,9 +28,11 @@ must_check int jpfs_version_went_back(struct jpfs_conversation *conversation,
 must_check int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed managed,
 				 int parent_fd, const char *name);
 /* The version that was replaced lies in staging under `name`: keep it (managed: in history;
- * unmanaged and never seen here: in the trash) or drop it. */
+ * unmanaged and never seen here: in the trash) or drop it. `contained`: a version of which it is known that
+ * the new one contains it; or NULL. */
 must_check int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
-					 bool was_unseen, const char *name, int new_fd);
+					 bool was_unseen, const char *name, int new_fd,
+					 const struct jpfs_version *contained);
 
 /* ---- base.c: what both sides last had in common ---- */
 

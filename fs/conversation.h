@@ -65,7 +65,8 @@ struct jpfs_conversation {
 	bool is_watched;   /* changes of the durable copy are heard of */
 	bool is_put_off;   /* stored, and to be projected after others were stored */
 	bool made_way;     /* left in the archive, and not shown: jp has made the same live */
-	uint8_t syncing;   /* so many fsync(2) are committing */
+	uint8_t placing; /* so many commits have put a version in place, and sync the directory now */
+	uint8_t syncing;         /* so many fsync(2) are committing */
 	atomic_bool was_durable; /* a durable copy has been seen; set under the lock */
 	int reconcile_failure;   /* why not, and until it has succeeded nothing else is done */
 	unsigned hidden;         /* bits of enum jp_managed: removed or not yet made here */
@@ -99,11 +100,12 @@ struct jpfs_conversation {
 	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
 	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
 	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
-	struct jpfs_note *doomed;    /* unmanaged, to be taken from the durable copy later */
-	struct jpfs_note *absent;    /* told.h: names that the kernel holds to lead nowhere */
-	struct jpfs_glance *glance;  /* glance.h: while one is under way; its beginner's */
-	uint64_t told, told_listing; /* told.h: of the directory; 0: nothing */
-	struct jpfs_repeat *repeats; /* repeat.h: changes that watchers are to hear of */
+	struct jpfs_note *doomed;         /* unmanaged, to be taken from the durable copy later */
+	struct jpfs_note *absent;         /* told.h: names that the kernel holds to lead nowhere */
+	struct jpfs_glance *glance;       /* glance.h: while one is under way; its beginner's */
+	uint64_t told, told_listing;      /* told.h: of the directory; 0: nothing */
+	struct jpfs_repeat *repeats;      /* repeat.h: changes that watchers are to hear of */
+	struct jpfs_judgement *judgement; /* judge.h: of what was synced last; or NULL */
 	/* protected by work->lock */
 	struct jpfs_conversation *next_work;
 	int64_t due_ms;

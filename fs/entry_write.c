@@ -429,8 +429,10 @@ int jpfs_entry_fsync(struct jpfs_entry *entry)
 	entry->was_synced = true;
 	r = jpfs_entry_content_locked(entry, &content);
 	pthread_mutex_unlock(&entry->conversation->lock);
+	if (!is_dirty && r == 0)
+		r = jp_sys->fsync(content->fd) < 0 ? -errno : jpfs_sync_entry_placed(entry);
 	if (!is_dirty)
-		return r == 0 && jp_sys->fsync(content->fd) < 0 ? -errno : r;
+		return r;
 	r = jpfs_commit_entry(entry, true);
 	/* Synced where it is: should this process end, it was promised to last. */
 	pthread_mutex_lock(&entry->conversation->lock);

@@ -61,6 +61,7 @@ static void free_conversation(struct jpfs_conversation *conversation)
 	jpfs_notes_free(&conversation->absent);
 	jpfs_repeats_free(&conversation->repeats);
 	jpfs_recall_free(conversation);
+	free(conversation->judgement);
 	pthread_mutex_destroy(&conversation->lock);
 	free(conversation->name);
 	free(conversation);

@@ -12,6 +12,7 @@
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "core/version.h"
+#include "fs/judge.h"
 #include "fs/project_parts.h"
 #include "fs/told.h"
 
@@ -184,12 +185,13 @@ static void restore_time(const struct jpfs_conversation *conversation, int direc
 }
 
 /* What jp replaced directly in the store, or a draft that has ended: the workspace may have the last
- * copy of it. */
+ * copy of it. `contained`: a version that needs no keeping. */
 static int keep_replaced(struct jpfs_conversation *conversation, const char *path, int parent,
-			 const char *name, int new_fd)
+			 const char *name, int new_fd, const struct jpfs_version *contained)
 {
 	enum jp_managed managed = jp_managed_from_name(path);
 	cleanup_close int old = -EBADF;
+	struct stat st;
 	int r;
 
 	if (managed == JP_UNMANAGED)
@@ -197,6 +199,8 @@ static int keep_replaced(struct jpfs_conversation *conversation, const char *pat
 	old = jp_open_regular(parent, name, O_RDONLY);
 	if (old < 0)
 		return old == -ENOENT ? 0 : old;
+	if (fstat(old, &st) == 0 && jpfs_version_matches(contained, &st))
+		return 0;
 	r = jp_version_is_contained(managed, old, new_fd);
 	return r == 1 ? 0 : jpfs_keep_version(conversation, managed, parent, name);
 }
@@ -204,8 +208,12 @@ static int keep_replaced(struct jpfs_conversation *conversation, const char *pat
 static int project_bytes(struct jpfs_conversation *conversation, const char *path, struct job *job)
 {
 	struct jpfs_view *view = conversation->view;
+	/* What is replaced is freed when it is closed: after the lock was let go. */
+	cleanup_close int replaced = -EBADF;
 	cleanup_unlock pthread_mutex_t *held = NULL;
 	cleanup_close int to = -EBADF, parent = -EBADF;
+	enum jp_managed managed = jp_managed_from_name(path);
+	struct jpfs_version contained = {0};
 	char temporary[NAME_MAX + 1];
 	struct stat before;
 	const char *name = NULL;
@@ -218,6 +226,10 @@ static int project_bytes(struct jpfs_conversation *conversation, const char *pat
 	r = jp_copy_content(job->source_fd, to);
 	if (r == 0)
 		r = jp_copy_attributes(job->source_fd, to);
+	/* Whatever takes long is done before the lock is taken: whoever has just saved may go on with it. */
+	jp_begin_writing(to);
+	if (r == 0 && job->has_target && managed != JP_UNMANAGED)
+		contained = jpfs_find_contained(conversation, false, managed, job->source_fd);
 	held = jp_lock(&conversation->lock);
 	if (r == 0)
 		r = is_still_shown(conversation, path, job) ? 0 : -EAGAIN;
@@ -228,9 +240,11 @@ static int project_bytes(struct jpfs_conversation *conversation, const char *pat
 	if (r >= 0 && fstat(parent, &before) < 0)
 		r = -errno;
 	if (r >= 0 && job->has_target) {
-		r = keep_replaced(conversation, path, parent, name, job->source_fd);
+		r = keep_replaced(conversation, path, parent, name, job->source_fd, &contained);
 		job->is_stores = r < 0;
 	}
+	if (r >= 0 && job->has_target)
+		replaced = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (r >= 0)
 		r = jp_sys->renameat2(view->workspace_fd, temporary, parent, name, 0) < 0 ? -errno
 											  : 0;

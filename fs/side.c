@@ -97,7 +97,9 @@ int jpfs_take_file_locked(struct jpfs_conversation *conversation, const char *pa
 		(void)jp_sys->unlinkat(view->staging.fd, name, 0); /* the workspace has it */
 		return r;
 	}
-	return is_displaced ? jpfs_dispose_of_displaced(conversation, path, true, name, staged) : 0;
+	return is_displaced
+		       ? jpfs_dispose_of_displaced(conversation, path, true, name, staged, NULL)
+		       : 0;
 }
 
 int jpfs_keep_loser_locked(struct jpfs_conversation *conversation, enum jp_managed which)

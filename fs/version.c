@@ -68,11 +68,13 @@ int jpfs_keep_version(struct jpfs_conversation *conversation, enum jp_managed ma
 }
 
 int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char *path,
-			      bool was_unseen, const char *name, int new_fd)
+			      bool was_unseen, const char *name, int new_fd,
+			      const struct jpfs_version *contained)
 {
 	struct jpfs_view *view = conversation->view;
 	enum jp_managed managed = jp_managed_from_name(path);
 	cleanup_close int displaced = -EBADF;
+	struct stat st;
 	int r;
 
 	if (managed == JP_UNMANAGED) {
@@ -82,7 +84,11 @@ int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char
 		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
 	}
 	displaced = jp_open_regular(view->staging.fd, name, O_RDONLY);
-	r = displaced < 0 ? displaced : jp_version_is_contained(managed, displaced, new_fd);
+	if (displaced >= 0 && contained != NULL && fstat(displaced, &st) == 0 &&
+	    jpfs_version_matches(contained, &st))
+		r = 1;
+	else
+		r = displaced < 0 ? displaced : jp_version_is_contained(managed, displaced, new_fd);
 	if (r == 1)
 		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
 	/* Not contained, or nobody can tell: it is kept. */

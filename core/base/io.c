@@ -157,6 +157,11 @@ int jp_write_all(int fd, const void *data, size_t size, off_t offset)
 	return 0;
 }
 
+void jp_begin_writing(int fd)
+{
+	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 int jp_copy_content(int from_fd, int to_fd)
 {
 	char buffer[COMPARE_BYTES];

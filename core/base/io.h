@@ -56,6 +56,10 @@ must_check int jp_read_file(int dirfd, const char *path, size_t limit, char **re
 /* Write all of it at `offset`, or fail with -errno; after a failure some of it may be there. */
 must_check int jp_write_all(int fd, const void *data, size_t size, off_t offset);
 
+/* Have the disk begin to write what a file has, and do not wait for it. A hint: fsync(2) says whether it
+ * worked. Also, a rename(2) of a file whose blocks are not allocated yet waits for that on ext4. */
+void jp_begin_writing(int fd);
+
 /*
  * Copy all content from one regular file to another, empty one: by reference where the filesystem
  * can (FICLONE), inside the kernel otherwise.
