@@ -382,9 +382,22 @@ void jpfs_entry_closed_locked(struct jpfs_entry *entry)
 		jpfs_entry_end_locked(entry);
 }
 
+/* Lock, to change the bytes. The first change of a version waits for its turn, and only that: a large one is
+ * not kept up at each piece. */
+static pthread_mutex_t *enter_to_change(struct jpfs_entry *entry)
+{
+	pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+
+	if (entry->is_dirty || entry->managed == JP_UNMANAGED)
+		return held;
+	jp_unlockp(&held);
+	jpfs_work_admit(entry->conversation->view);
+	return jp_lock(&entry->conversation->lock);
+}
+
 ssize_t jpfs_entry_write(struct jpfs_entry *entry, const void *data, size_t size, off_t offset)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = enter_to_change(entry);
 	cleanup_content struct jpfs_content *content = NULL;
 	int r = begin_change(entry, true, &content);
 
@@ -396,7 +409,7 @@ ssize_t jpfs_entry_write(struct jpfs_entry *entry, const void *data, size_t size
 
 int jpfs_entry_truncate(struct jpfs_entry *entry, off_t size)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = enter_to_change(entry);
 	cleanup_content struct jpfs_content *content = NULL;
 	int r = begin_change(entry, size > 0, &content);
 

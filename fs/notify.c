@@ -267,6 +267,7 @@ int jpfs_notify_start(struct jpfs_view *view, int companion_fd)
 	notify->view = view;
 	notify->watch = watch;
 	notify->queue_end = &notify->queue;
+	notify->awaited_end = &notify->awaited;
 	pthread_mutex_init(&notify->lock, NULL);
 	pthread_mutex_init(&notify->sessions_lock, NULL);
 	notify->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -76,6 +76,9 @@ void jpfs_notify_partitions(struct jpfs_notify *notify, struct jpfs_view *view);
 /* Have jpfs_entry_closed_locked() called when nobody has the file open for writing any more. The
  * conversation's lock is held. 0; -errno: it will not be told. */
 must_check int jpfs_notify_await_locked(struct jpfs_notify *notify, struct jpfs_entry *entry);
+/* Whether so many writers' ends are waited for that they are found later than they should be. No lock of a
+ * leaf is held. */
+bool jpfs_notify_is_crowded(struct jpfs_notify *notify);
 /* A name leads elsewhere: `path` from the mount's root, its directory's nodeid. */
 void jpfs_notify_name(struct jpfs_notify *notify, uint64_t directory, const char *path);
 /* Repeat a change for those who watch, and tell the name with it. False: there is nobody, or it cannot

@@ -29,7 +29,8 @@ struct jpfs_notify {
 	/* protected by lock */
 	struct jpfs_conversation *queue, **queue_end; /* references */
 	struct jpfs_again *again;
-	struct jpfs_awaited *awaited;
+	struct jpfs_awaited *awaited,
+		**awaited_end; /* the oldest first: they are asked for in this order */
 	pthread_mutex_t sessions_lock;
 	struct jpfs_connection *connections; /* protected by sessions_lock; the newest first */
 };

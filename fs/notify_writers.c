@@ -14,13 +14,16 @@
 
 /* A file's writer is given this long to end before it is asked for. Most have by then. */
 #define ASK_MS 2
+/* More than so many at once is more than one can follow; who has a file open for longer is no crowd. */
+#define CROWD 6
+#define CROWD_MS 500
 
 /* A file whose writers are waited for. */
 struct jpfs_awaited {
 	struct jpfs_awaited *next;
 	struct jpfs_entry *entry; /* a reference */
 	bool is_asked;
-	int64_t due_ms; /* when to ask */
+	int64_t began_ms, due_ms; /* when to ask */
 };
 
 int jpfs_notify_await_locked(struct jpfs_notify *notify, struct jpfs_entry *entry)
@@ -37,13 +40,29 @@ int jpfs_notify_await_locked(struct jpfs_notify *notify, struct jpfs_entry *entr
 		return -ENOMEM;
 	jpfs_object_ref(&entry->object);
 	entry->is_awaited = true;
+	*awaited = (struct jpfs_awaited){.entry = entry, .began_ms = jpfs_now_ms()};
+	awaited->due_ms = awaited->began_ms + ASK_MS;
 	held = jp_lock(&notify->lock);
-	*awaited = (struct jpfs_awaited){
-		.next = notify->awaited, .entry = entry, .due_ms = jpfs_now_ms() + ASK_MS};
-	notify->awaited = awaited;
+	*notify->awaited_end = awaited;
+	notify->awaited_end = &awaited->next;
 	jp_unlockp(&held);
 	jpfs_notify_wake(notify);
 	return 0;
+}
+
+bool jpfs_notify_is_crowded(struct jpfs_notify *notify)
+{
+	cleanup_unlock pthread_mutex_t *held = NULL;
+	int64_t since = jpfs_now_ms() - CROWD_MS;
+	unsigned count = 0;
+
+	if (notify == NULL)
+		return false;
+	held = jp_lock(&notify->lock);
+	for (const struct jpfs_awaited *one = notify->awaited; one != NULL && count <= CROWD;
+	     one = one->next)
+		count += one->began_ms > since ? 1 : 0;
+	return count > CROWD;
 }
 
 /* Ask for the end of a file's writers. 0 or -errno. */
@@ -103,6 +122,8 @@ static void put_off(struct jpfs_notify *notify, const struct jpfs_entry *entry, 
 			found->due_ms = jpfs_now_ms() + ASK_MS;
 		} else {
 			*link = found->next;
+			if (found->next == NULL)
+				notify->awaited_end = link;
 			free(found);
 		}
 		return;

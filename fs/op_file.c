@@ -120,10 +120,15 @@ static int create_outside(struct jpfs_view *view, struct jpfs_object *parent, co
 static int create_inside(const struct jpfs_inner_place *place, mode_t mode, int flags,
 			 struct jpfs_object **ret)
 {
-	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(place->conversation);
+	cleanup_unlock pthread_mutex_t *held = NULL;
 	struct jpfs_entry *entry;
-	int r = jpfs_entry_lookup_locked(place->conversation, place->path, &entry);
+	int r;
 
+	if (jp_managed_from_name(place->path) != JP_UNMANAGED ||
+	    jp_name_is_managed_temporary(place->path))
+		jpfs_work_admit(place->conversation->view);
+	held = jpfs_conversation_enter(place->conversation);
+	r = jpfs_entry_lookup_locked(place->conversation, place->path, &entry);
 	if (r == 0 && (flags & O_EXCL) != 0) {
 		jpfs_object_unref(&entry->object);
 		return -EEXIST;

@@ -21,16 +21,24 @@
 
 #define THREADS 2
 #define RETRY_MS_MAX 30000
-/* When to come back to what was put off. */
-#define PUT_OFF_MS 20
+/* When to come back to a conversation that somebody's fsync(2) is committing, and to one that was stored and
+ * not projected, because others waited to be stored: most bursts are over then. */
+#define RETURN_MS 20
+#define PUT_OFF_MS 200
 /* Work that takes longer than this may be kept from its locks by requests, which then wait a little. */
 #define PATIENCE_MS 50
 #define GIVE_WAY_NS 200000
+/* Who saves waits while others have been waiting for longer than this; for so long at most; and no more than
+ * so many of the threads that serve requests do. */
+#define BEHIND_MS 2
+#define ADMIT_MS 20
+#define ADMIT_AT_ONCE 4
 
 struct jpfs_work {
 	pthread_mutex_t lock; /* a leaf */
-	pthread_cond_t changed;
+	pthread_cond_t changed, advanced;
 	/* protected by lock */
+	unsigned admitting;              /* wait for `advanced` */
 	struct jpfs_conversation *queue; /* by due_ms; each has a reference */
 	struct jpfs_conversation *last;
 	unsigned queued, working;
@@ -229,7 +237,7 @@ static void *run(void *argument)
 		jp_ignore(jpfs_import_all(work->view)); /* it has said what failed */
 	held = jp_lock(&work->lock);
 	while (!work->is_ending) {
-		int64_t now = jpfs_now_ms(), wait = PUT_OFF_MS, until;
+		int64_t now = jpfs_now_ms(), wait = RETURN_MS, until;
 		struct jpfs_conversation *conversation = take_locked(work, now, &until);
 		bool others_wait;
 		enum share share;
@@ -242,6 +250,8 @@ static void *run(void *argument)
 				jp_condition_wait(&work->changed, &work->lock, until - now);
 			continue;
 		}
+		if (work->admitting > 0)
+			pthread_cond_broadcast(&work->advanced);
 		others_wait = work->queue != NULL && work->queue->due_ms <= now;
 		conversation->is_working = true;
 		conversation->is_due_again = false;
@@ -295,6 +305,31 @@ void jpfs_work_give_way(struct jpfs_view *view)
 	}
 }
 
+static bool is_behind_locked(const struct jpfs_work *work, int64_t now)
+{
+	return !work->is_ending && work->queue != NULL && now - work->queue->due_ms > BEHIND_MS;
+}
+
+void jpfs_work_admit(struct jpfs_view *view)
+{
+	struct jpfs_work *work = view->work;
+	int64_t now = jpfs_now_ms(), until = now + ADMIT_MS;
+	bool is_behind = work != NULL;
+
+	for (; is_behind && now < until; now = jpfs_now_ms()) {
+		bool is_crowded = jpfs_notify_is_crowded(view->notify);
+		cleanup_unlock pthread_mutex_t *held = jp_lock(&work->lock);
+
+		is_behind = work->admitting < ADMIT_AT_ONCE &&
+			    (is_crowded || is_behind_locked(work, now));
+		if (!is_behind)
+			return;
+		work->admitting++;
+		jp_condition_wait(&work->advanced, &work->lock, is_crowded ? 1 : until - now);
+		work->admitting--;
+	}
+}
+
 int jpfs_work_start(struct jpfs_view *view)
 {
 	struct jpfs_work *work = calloc(1, sizeof(*work));
@@ -305,6 +340,7 @@ int jpfs_work_start(struct jpfs_view *view)
 		return -ENOMEM;
 	pthread_mutex_init(&work->lock, NULL);
 	jp_condition_init(&work->changed);
+	jp_condition_init(&work->advanced);
 	work->view = view;
 	atomic_flag_clear(&work->import_is_taken);
 	view->work = work;
@@ -414,6 +450,7 @@ void jpfs_work_stop(struct jpfs_view *view)
 	pthread_mutex_lock(&work->lock);
 	work->is_ending = true;
 	pthread_cond_broadcast(&work->changed);
+	pthread_cond_broadcast(&work->advanced);
 	pthread_mutex_unlock(&work->lock);
 	for (unsigned i = 0; i < work->thread_count; i++)
 		pthread_join(work->threads[i], NULL);
@@ -435,6 +472,7 @@ void jpfs_work_free(struct jpfs_view *view)
 		jpfs_object_unref(&conversation->object);
 	}
 	pthread_cond_destroy(&work->changed);
+	pthread_cond_destroy(&work->advanced);
 	pthread_mutex_destroy(&work->lock);
 	free(work);
 }

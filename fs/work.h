@@ -28,6 +28,12 @@ void jpfs_work_add_all(struct jpfs_view *view, struct jpfs_conversation **all, s
  * a few readers who ask without a pause were seen to keep a commit waiting for twenty seconds.
  */
 void jpfs_work_give_way(struct jpfs_view *view);
+/*
+ * A version of a conversation is about to be begun: not while others have been waiting for long to be stored.
+ * What is closed is durable some milliseconds later, however many are saved at once, because nobody saves
+ * faster than the disk stores; and where that is slow, each one waits for a moment only. No lock is held.
+ */
+void jpfs_work_admit(struct jpfs_view *view);
 /* The one thread that compares what the kernel holds with what is true begins with a conversation, or has
  * ended: it has its locks first as well. */
 void jpfs_work_looks(struct jpfs_view *view, bool begins);

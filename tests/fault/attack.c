@@ -226,15 +226,14 @@ void attack_in_view(struct attack_world *world,
 	work(world, &run.offline.view);
 }
 
-void attack_alone(const char *name, const char *events,
+void attack_alone(void (*prepare)(struct attack_world *world),
 		  void (*work)(struct attack_world *world, struct jpfs_view *view))
 {
 	cleanup_attack_world struct attack_world world;
 	cleanup_run struct run run;
 
 	world_open(&world);
-	attack_both(&world, name, events);
-	attack_settle(&world);
+	prepare(&world);
 	CHECK(run_open(&world, true, &run) == 0, "%s", world.dir.path);
 	work(&world, &run.offline.view);
 }

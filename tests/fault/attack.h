@@ -87,8 +87,8 @@ void attack_settle(struct attack_world *world);
 /* Do something in a view that is neither synced nor closed afterwards: for a process that ends. */
 void attack_in_view(struct attack_world *world,
 		    void (*work)(struct attack_world *world, struct jpfs_view *view));
-/* The same in a world of its own, which has this conversation on both sides, in step. */
-void attack_alone(const char *name, const char *events,
+/* The same in a world of its own, which `prepare` fills. */
+void attack_alone(void (*prepare)(struct attack_world *world),
 		  void (*work)(struct attack_world *world, struct jpfs_view *view));
 /* A time later than all others so far, for put(). */
 time_t attack_later(void);

@@ -109,10 +109,16 @@ static void save_and_sync(struct attack_world *world, struct jpfs_view *view)
 	jpfs_object_unref(&conversation->object);
 }
 
+static void prepare(struct attack_world *world)
+{
+	attack_both(world, NAME, ONE_TWO);
+	attack_settle(world);
+}
+
 static void run(int (*sync)(struct jpfs_conversation *conversation))
 {
 	sync_it = sync;
-	attack_alone(NAME, ONE_TWO, save_and_sync);
+	attack_alone(prepare, save_and_sync);
 }
 
 static void a_file_is_synced_when_the_directory_is_that_has_its_name(void)
