@@ -144,6 +144,9 @@ void jpfs_entry_mark_clean_locked(struct jpfs_entry *entry);
 void jpfs_entry_unstage_locked(struct jpfs_entry *entry);
 must_check int jpfs_entry_create_locked(struct jpfs_conversation *conversation, const char *path,
 					mode_t mode, struct jpfs_entry **ret);
+
+/* ---- entry_change.c: attributes ---- */
+
 must_check int jpfs_entry_set_mode(struct jpfs_entry *entry, mode_t mode);
 must_check int jpfs_entry_set_owner(struct jpfs_entry *entry, uid_t uid, gid_t gid);
 must_check int jpfs_entry_set_times(struct jpfs_entry *entry, const struct timespec times[2]);

@@ -66,12 +66,19 @@ void jpfs_judgement_keep_locked(struct jpfs_entry *entry, const struct jpfs_judg
 		*conversation->judgement = *judgement;
 }
 
+void jpfs_judgement_forget_locked(struct jpfs_entry *entry)
+{
+	struct jpfs_judgement *kept = entry->conversation->judgement;
+
+	if (kept != NULL && kept->serial == entry->object.serial)
+		kept->serial = 0;
+}
+
 bool jpfs_judgement_recall_locked(const struct jpfs_entry *entry, enum jp_managed managed,
 				  struct jpfs_judgement *ret)
 {
 	const struct jpfs_judgement *kept = entry->conversation->judgement;
 
-	/* Whoever changes the bytes says that they are not synced. */
 	if (kept == NULL || !entry->is_synced || kept->serial != entry->object.serial ||
 	    kept->managed != managed)
 		return false;

@@ -40,6 +40,8 @@ must_check int jpfs_judge(struct jpfs_entry *entry, enum jp_managed managed, int
 			  struct jpfs_judgement *ret);
 /* The entry's bytes, which are synced, were judged so. */
 void jpfs_judgement_keep_locked(struct jpfs_entry *entry, const struct jpfs_judgement *judgement);
+/* They are about to change. */
+void jpfs_judgement_forget_locked(struct jpfs_entry *entry);
 /* What was found out about the entry's bytes as they are now, as a file of that kind; false: nothing. */
 bool jpfs_judgement_recall_locked(const struct jpfs_entry *entry, enum jp_managed managed,
 				  struct jpfs_judgement *ret);

@@ -131,11 +131,44 @@ static void a_directory_is_synced_when_what_was_just_put_into_it_is(void)
 	run(sync_directory);
 }
 
+/* jp's way to save, with fsync(2): what is found out about the version is kept for the rename. Then half an
+ * edit of the same file, in place, synced before it is closed. */
+static void edit_in_place(struct attack_world *world, struct jpfs_view *view)
+{
+	struct jpfs_conversation *conversation = jpfs_view_find(view, ID);
+	struct jpfs_object *object;
+	struct jpfs_entry *entry;
+	int64_t wait;
+
+	CU_ASSERT_EQUAL(editor_save_beside(world, view, ID, "events.json", NEXT_TURN, EDITOR_SYNCS),
+			0);
+	/* As the kernel does, which has the file and not only its name. */
+	pthread_mutex_lock(&conversation->lock);
+	CU_ASSERT_EQUAL_FATAL(jpfs_entry_lookup_locked(conversation, "events.json", &entry), 0);
+	pthread_mutex_unlock(&conversation->lock);
+	object = &entry->object;
+	CU_ASSERT_EQUAL(jpfs_commit_conversation(conversation, true, &wait), 0);
+	CU_ASSERT(holds(&world->dir, STORE NAME "/events.json", NEXT_TURN));
+	CU_ASSERT_EQUAL(editor_save(world, view, ID, "events.json", "[ half an edit", EDITOR_SYNCS),
+			0);
+	CU_ASSERT_EQUAL(jpfs_commit_conversation(conversation, true, &wait), 0);
+	CU_ASSERT(holds(&world->dir, STORE NAME "/events.json", NEXT_TURN));
+	CU_ASSERT(holds(&world->dir, HERE NAME "/events.json", "[ half an edit"));
+	jpfs_object_unref(object);
+	jpfs_object_unref(&conversation->object);
+}
+
+static void what_was_found_out_about_other_bytes_is_not_used(void)
+{
+	attack_alone(prepare, edit_in_place);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(a_file_is_synced_when_the_directory_is_that_has_its_name),
 		TEST(a_directory_is_synced_when_what_was_just_put_into_it_is),
+		TEST(what_was_found_out_about_other_bytes_is_not_used),
 		CU_TEST_INFO_NULL,
 	};
 
