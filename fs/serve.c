@@ -93,9 +93,7 @@ static bool waits_for_disk(const struct fuse_buf *request)
 	if ((request->flags & FUSE_BUF_IS_FD) != 0 || request->size < sizeof(header))
 		return false;
 	memcpy(&header, request->mem, sizeof(header));
-	/* What is forgotten may be a file that has no name any more: all of it is freed then. */
-	return header.opcode == FUSE_FSYNC || header.opcode == FUSE_FSYNCDIR ||
-	       header.opcode == FUSE_FORGET || header.opcode == FUSE_BATCH_FORGET;
+	return header.opcode == FUSE_FSYNC || header.opcode == FUSE_FSYNCDIR;
 }
 
 static bool is_another_there(const struct serving *serving)

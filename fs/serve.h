@@ -9,7 +9,7 @@
  *
  * Here one thread has the seat: it alone waits for requests, and serves what it gets. It gives the seat
  * away where it would keep others waiting: at once when a second request is there already, or when the
- * first one is to wait for the disk, or may free a whole file; and it is taken from it when a request takes longer than a moment,
+ * first one is to wait for the disk; and it is taken from it when a request takes longer than a moment,
  * for whatever reason (a lock, a dying disk, an answer that needs another request to be served first).
  * Then a spare thread sits down, and there are as many at work as there is work for. Who watches that
  * sleeps while nobody asks for anything.
