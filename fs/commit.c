@@ -15,8 +15,6 @@
 #include "fs/attempt.h"
 #include "fs/view.h"
 
-#include <string.h>
-
 /* A conversation that is being made is given this long to become complete. */
 #define INCOMPLETE_MS 500
 /* And what was removed from it, to become part of its durable copy if all of it goes. */
@@ -78,8 +76,7 @@ static int begin(struct jpfs_entry *entry, bool may_be_open, struct jpfs_attempt
 	ret->generation = entry->generation;
 	ret->is_synced = entry->is_synced;
 	ret->managed = entry->managed;
-	if (!jpfs_judgement_recall_locked(entry, entry->managed, &ret->judgement))
-		ret->judgement.serial = 0;
+	ret->judgement = jpfs_judgement_recall_locked(entry, entry->managed);
 	ret->is_late = entry->is_superseded;
 	ret->is_shown = entry->is_linked && conversation->in_view;
 	ret->is_managed_temporary = jp_name_is_managed_temporary(entry->path);
@@ -355,21 +352,6 @@ int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force, bool 
 	return r == -EALREADY ? 0 : r;
 }
 
-int jpfs_sync_entry_placed(struct jpfs_entry *entry)
-{
-	cleanup_free char *directory = NULL;
-	char *slash;
-
-	pthread_mutex_lock(&entry->conversation->lock);
-	directory = strdup(entry->path);
-	pthread_mutex_unlock(&entry->conversation->lock);
-	if (directory == NULL)
-		return -ENOMEM;
-	slash = strrchr(directory, '/');
-	directory[slash != NULL ? slash - directory : 0] = '\0';
-	return jpfs_sync_placed(entry->conversation, directory);
-}
-
 int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
@@ -387,5 +369,5 @@ int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 	pthread_mutex_unlock(&conversation->lock);
 	if (!for_fsync || (r < 0 && r != -EAGAIN))
 		return r;
-	return r == 0 ? jpfs_sync_entry_placed(entry) : sync_in_staging(entry);
+	return r == 0 ? jpfs_sync_placed(conversation, entry) : sync_in_staging(entry);
 }

@@ -17,8 +17,6 @@
 must_check int jpfs_commit_once(struct jpfs_entry *entry, bool for_fsync, bool force,
 				bool *ret_is_workspaces);
 must_check int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync);
-/* jpfs_sync_placed() of the directory that has its name. */
-must_check int jpfs_sync_entry_placed(struct jpfs_entry *entry);
 /* Its bytes became the durable version that `st` describes. */
 void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *st);
 
@@ -28,10 +26,11 @@ void jpfs_entry_is_durable_locked(struct jpfs_entry *entry, const struct stat *s
  * Wait until the disk has the names of what was stored: somebody else may have put a version in place, and
  * still be syncing the directory. Nothing is done when nobody is. Not to be called with the lock held.
  *
- * Shape:   directory  in the conversation; empty: its own
+ * Shape:   entry  a directory, or a file: the directory that has its name; NULL: the conversation's own
  * Returns: 0; -errno
  */
-must_check int jpfs_sync_placed(struct jpfs_conversation *conversation, const char *directory);
+must_check int jpfs_sync_placed(struct jpfs_conversation *conversation,
+				const struct jpfs_entry *entry);
 
 /* ---- placing.c: into a durable directory that somebody may be removing ---- */
 
@@ -47,10 +46,10 @@ must_check int jpfs_put_in_place_locked(struct jpfs_entry *entry, bool is_forced
  * or the first failure; what failed stays dirty. Not to be called with the lock held. */
 must_check int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 					int64_t *ret_wait_ms);
-/* fsync(2) of one of its directories: what can be committed is, and lasts. Not to be called with the lock
- * held. */
+/* fsync(2) of one of its directories, NULL: its own. What can be committed is, and lasts. Not to be called
+ * with the lock held. */
 must_check int jpfs_sync_conversation(struct jpfs_conversation *conversation,
-				      const char *directory);
+				      const struct jpfs_entry *directory);
 
 /* ---- import.c: a conversation's first durable copy ---- */
 

@@ -50,7 +50,7 @@ int jpfs_attempt_put_in_workspace(struct jpfs_entry *entry, struct jpfs_attempt 
 	struct jpfs_conversation *conversation = entry->conversation;
 	struct jpfs_view *view = conversation->view;
 	cleanup_unlock pthread_mutex_t *held = NULL;
-	cleanup_close int fd = -EBADF, parent = -EBADF, synced = -EBADF;
+	cleanup_close int fd = -EBADF, parent = -EBADF;
 	char temporary[NAME_MAX + 1], place[JPFS_PATH_BYTES];
 	bool asks_for_layout = false;
 	const char *name;
@@ -97,9 +97,9 @@ int jpfs_attempt_put_in_workspace(struct jpfs_entry *entry, struct jpfs_attempt 
 		(void)jp_sys->unlinkat(view->workspace_fd, temporary, 0); /* staging still has it */
 		return r;
 	}
-	synced = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (synced < 0 || jp_sys->fsync(synced) < 0)
-		return -errno;
+	r = jp_sync_directory(parent);
+	if (r < 0)
+		return r;
 	(void)jp_sys->unlinkat(view->staging.fd, entry->staged_name, 0); /* the workspace has it */
 	free(entry->staged_name);
 	entry->staged_name = NULL;

@@ -56,13 +56,6 @@ static void follow_doom(struct jpfs_conversation *conversation, const char *path
 	}
 }
 
-static int sync_names(int directory)
-{
-	cleanup_close int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || jp_sys->fsync(fd) < 0 ? -errno : 0;
-}
-
 int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_attempt *attempt)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
@@ -132,7 +125,7 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 	}
 	pthread_mutex_unlock(&conversation->lock);
 	if (r == 0)
-		r = sync_names(parent);
+		r = jp_sync_directory(parent);
 	if (is_placing) {
 		cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 
@@ -143,7 +136,7 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 	return r;
 }
 
-int jpfs_sync_placed(struct jpfs_conversation *conversation, const char *directory)
+int jpfs_sync_placed(struct jpfs_conversation *conversation, const struct jpfs_entry *entry)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
 	cleanup_close int fd = -EBADF;
@@ -152,7 +145,9 @@ int jpfs_sync_placed(struct jpfs_conversation *conversation, const char *directo
 
 	if (conversation->placing == 0)
 		return 0;
-	r = jpfs_durable_path_locked(conversation, directory, place);
+	r = jpfs_durable_path_locked(conversation, entry != NULL ? entry->path : "", place);
+	if (r == 0 && entry != NULL && !S_ISDIR(entry->type))
+		*strrchr(place, '/') = '\0'; /* the directory that has its name */
 	if (r == 0)
 		r = fd = jp_open_beneath(conversation->view->silo->conversations_fd, place,
 					 O_RDONLY | O_DIRECTORY, 0);

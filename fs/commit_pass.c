@@ -95,7 +95,8 @@ int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 	}
 }
 
-int jpfs_sync_conversation(struct jpfs_conversation *conversation, const char *directory)
+int jpfs_sync_conversation(struct jpfs_conversation *conversation,
+			   const struct jpfs_entry *directory)
 {
 	int64_t wait;
 	int r = jpfs_commit_conversation(conversation, false, &wait);

@@ -58,14 +58,6 @@ int jpfs_desktop_trash_prepare(struct jpfs_view *view, const struct jpfs_object 
 	return fd < 0 ? fd : 0;
 }
 
-/* fsync(2) of a directory that was opened to look for names only. */
-static int sync_directory(int directory_fd)
-{
-	cleanup_close int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || jp_sys->fsync(fd) < 0 ? -errno : 0;
-}
-
 int jpfs_desktop_trash_move(int old_fd, const char *old_name, int new_fd, const char *new_name,
 			    unsigned flags)
 {
@@ -80,7 +72,7 @@ int jpfs_desktop_trash_move(int old_fd, const char *old_name, int new_fd, const 
 	if (r == 0 && skipped > 0)
 		r = -EXDEV; /* a FIFO, say: it would be lost */
 	if (r == 0)
-		r = sync_directory(new_fd);
+		r = jp_sync_directory(new_fd);
 	if (r == 0)
 		return jp_remove_tree(old_fd, old_name);
 	jp_ignore(jp_remove_tree(new_fd, new_name)); /* the failure before is what counts */
@@ -102,7 +94,7 @@ static int copy_to(int content_fd, const struct stat *shown, int directory_fd, c
 	if (r == 0 && (jp_sys->futimens(fd, times) < 0 || jp_sys->fsync(fd) < 0))
 		r = -errno;
 	if (r == 0)
-		r = sync_directory(directory_fd);
+		r = jp_sync_directory(directory_fd);
 	if (r < 0)
 		(void)jp_sys->unlinkat(directory_fd, name, 0); /* the failure is what counts */
 	return r;

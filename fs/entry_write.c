@@ -443,7 +443,8 @@ int jpfs_entry_fsync(struct jpfs_entry *entry)
 	r = jpfs_entry_content_locked(entry, &content);
 	pthread_mutex_unlock(&entry->conversation->lock);
 	if (!is_dirty && r == 0)
-		r = jp_sys->fsync(content->fd) < 0 ? -errno : jpfs_sync_entry_placed(entry);
+		r = jp_sys->fsync(content->fd) < 0 ? -errno
+						   : jpfs_sync_placed(entry->conversation, entry);
 	if (!is_dirty)
 		return r;
 	r = jpfs_commit_entry(entry, true);

@@ -8,19 +8,10 @@
 #include "fs/view.h"
 
 #include <fcntl.h>
-#include <time.h>
 
 /* A version that was written to more lately than this may be written to again without showing it: times
  * are no finer than the kernel's clock ticks. */
-#define SETTLED_NS 100000000
-
-static bool is_settled(const struct stat *st)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - jp_mtime_ns(st) > SETTLED_NS;
-}
+#define SETTLED_MS 100
 
 struct jpfs_version jpfs_find_contained(struct jpfs_conversation *conversation, bool durable,
 					enum jp_managed managed, int fd)
@@ -32,10 +23,20 @@ struct jpfs_version jpfs_find_contained(struct jpfs_conversation *conversation, 
 	pthread_mutex_lock(&conversation->lock);
 	old = jpfs_open_side_locked(conversation, durable, jp_managed_name(managed));
 	pthread_mutex_unlock(&conversation->lock);
-	if (old < 0 || fstat(old, &st) < 0 || !is_settled(&st) ||
+	if (old < 0 || fstat(old, &st) < 0 || jp_age_ms(&st.st_mtim) <= SETTLED_MS ||
 	    jp_version_is_contained(managed, old, fd) != 1)
 		return none;
 	return jpfs_version_of(&st);
+}
+
+int jpfs_is_contained(enum jp_managed managed, int old_fd, int new_fd,
+		      const struct jpfs_version *known)
+{
+	struct stat st;
+
+	if (known != NULL && fstat(old_fd, &st) == 0 && jpfs_version_matches(known, &st))
+		return 1;
+	return jp_version_is_contained(managed, old_fd, new_fd);
 }
 
 int jpfs_judge(struct jpfs_entry *entry, enum jp_managed managed, int fd,
@@ -74,14 +75,13 @@ void jpfs_judgement_forget_locked(struct jpfs_entry *entry)
 		kept->serial = 0;
 }
 
-bool jpfs_judgement_recall_locked(const struct jpfs_entry *entry, enum jp_managed managed,
-				  struct jpfs_judgement *ret)
+struct jpfs_judgement jpfs_judgement_recall_locked(const struct jpfs_entry *entry,
+						   enum jp_managed managed)
 {
 	const struct jpfs_judgement *kept = entry->conversation->judgement;
 
 	if (kept == NULL || !entry->is_synced || kept->serial != entry->object.serial ||
 	    kept->managed != managed)
-		return false;
-	*ret = *kept;
-	return true;
+		return (struct jpfs_judgement){0};
+	return *kept;
 }

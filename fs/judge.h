@@ -31,6 +31,10 @@ struct jpfs_judgement {
  * nobody can tell: who replaces it then asks again. The lock is not held. */
 struct jpfs_version jpfs_find_contained(struct jpfs_conversation *conversation, bool durable,
 					enum jp_managed managed, int fd);
+/* Whether the new bytes contain the old version, which is not read when it is the one of which that is known;
+ * `known` may be NULL. As core/version.h has it. */
+must_check int jpfs_is_contained(enum jp_managed managed, int old_fd, int new_fd,
+				 const struct jpfs_version *known);
 /*
  * Have the disk begin to write what `fd` has, and judge it. Reads it twice at most, with no lock held.
  *
@@ -42,6 +46,6 @@ must_check int jpfs_judge(struct jpfs_entry *entry, enum jp_managed managed, int
 void jpfs_judgement_keep_locked(struct jpfs_entry *entry, const struct jpfs_judgement *judgement);
 /* They are about to change. */
 void jpfs_judgement_forget_locked(struct jpfs_entry *entry);
-/* What was found out about the entry's bytes as they are now, as a file of that kind; false: nothing. */
-bool jpfs_judgement_recall_locked(const struct jpfs_entry *entry, enum jp_managed managed,
-				  struct jpfs_judgement *ret);
+/* What was found out about the entry's bytes as they are now, as a file of that kind. */
+struct jpfs_judgement jpfs_judgement_recall_locked(const struct jpfs_entry *entry,
+						   enum jp_managed managed);

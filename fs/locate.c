@@ -62,7 +62,6 @@ static bool is_on_its_way(struct jpfs_conversation *conversation, const char *pa
 {
 	const char *pin = jpfs_other_pin_locked(conversation, path);
 	off_t whole = workspace->st_size;
-	struct timespec now;
 	struct stat st;
 	int64_t age_ms;
 
@@ -76,9 +75,7 @@ static bool is_on_its_way(struct jpfs_conversation *conversation, const char *pa
 	}
 	if (durable->st_size >= whole)
 		return false;
-	clock_gettime(CLOCK_REALTIME, &now);
-	age_ms = (now.tv_sec - durable->st_ctim.tv_sec) * 1000 +
-		 (now.tv_nsec - durable->st_ctim.tv_nsec) / 1000000;
+	age_ms = jp_age_ms(&durable->st_ctim);
 	if (age_ms < 0 || age_ms > COPYING_MS)
 		return false;
 	jpfs_work_add(conversation, COPYING_MS + 10);

@@ -462,20 +462,13 @@ static int sync_directory(struct jpfs_view *view, struct jpfs_object *object)
 {
 	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
 	struct jpfs_entry *entry = jpfs_as_entry(object);
-	cleanup_free char *path = NULL;
 
-	if (entry != NULL) {
-		cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
-
+	if (entry != NULL)
 		conversation = entry->conversation;
-		path = strdup(entry->path);
-		if (path == NULL)
-			return -ENOMEM;
-	}
 	/* The root stands for everything: `jpfs umount` asks this way. */
 	if (conversation == NULL)
 		return jpfs_work_flush(view, false);
-	return jpfs_sync_conversation(conversation, path != NULL ? path : "");
+	return jpfs_sync_conversation(conversation, entry);
 }
 
 void jpfs_op_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int data_only, struct fuse_file_info *file)

@@ -20,15 +20,12 @@
 
 static bool is_changing(const struct jpfs_conversation *conversation, int directory_fd)
 {
-	struct timespec now;
 	struct stat st;
 	int64_t age_ms;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	if (fstat(directory_fd, &st) < 0)
 		return false;
-	age_ms = (int64_t)(now.tv_sec - st.st_mtim.tv_sec) * 1000 +
-		 (now.tv_nsec - st.st_mtim.tv_nsec) / 1000000;
+	age_ms = jp_age_ms(&st.st_mtim);
 	return age_ms >= -CHANGING_MS && age_ms < CHANGING_MS &&
 	       !jpfs_version_matches(&conversation->own_change, &st);
 }

@@ -11,7 +11,6 @@
  */
 #include "core/base/io.h"
 #include "core/base/sys.h"
-#include "core/version.h"
 #include "fs/judge.h"
 #include "fs/project_parts.h"
 #include "fs/told.h"
@@ -191,7 +190,6 @@ static int keep_replaced(struct jpfs_conversation *conversation, const char *pat
 {
 	enum jp_managed managed = jp_managed_from_name(path);
 	cleanup_close int old = -EBADF;
-	struct stat st;
 	int r;
 
 	if (managed == JP_UNMANAGED)
@@ -199,9 +197,7 @@ static int keep_replaced(struct jpfs_conversation *conversation, const char *pat
 	old = jp_open_regular(parent, name, O_RDONLY);
 	if (old < 0)
 		return old == -ENOENT ? 0 : old;
-	if (fstat(old, &st) == 0 && jpfs_version_matches(contained, &st))
-		return 0;
-	r = jp_version_is_contained(managed, old, new_fd);
+	r = jpfs_is_contained(managed, old, new_fd, contained);
 	return r == 1 ? 0 : jpfs_keep_version(conversation, managed, parent, name);
 }
 

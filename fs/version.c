@@ -10,7 +10,7 @@
 #include "core/history.h"
 #include "core/metadata.h"
 #include "core/stream.h"
-#include "core/version.h"
+#include "fs/judge.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -74,7 +74,6 @@ int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char
 	struct jpfs_view *view = conversation->view;
 	enum jp_managed managed = jp_managed_from_name(path);
 	cleanup_close int displaced = -EBADF;
-	struct stat st;
 	int r;
 
 	if (managed == JP_UNMANAGED) {
@@ -84,11 +83,7 @@ int jpfs_dispose_of_displaced(struct jpfs_conversation *conversation, const char
 		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
 	}
 	displaced = jp_open_regular(view->staging.fd, name, O_RDONLY);
-	if (displaced >= 0 && contained != NULL && fstat(displaced, &st) == 0 &&
-	    jpfs_version_matches(contained, &st))
-		r = 1;
-	else
-		r = displaced < 0 ? displaced : jp_version_is_contained(managed, displaced, new_fd);
+	r = displaced < 0 ? displaced : jpfs_is_contained(managed, displaced, new_fd, contained);
 	if (r == 1)
 		return jp_sys->unlinkat(view->staging.fd, name, 0) < 0 ? -errno : 0;
 	/* Not contained, or nobody can tell: it is kept. */

@@ -314,15 +314,13 @@ void jpfs_work_admit(struct jpfs_view *view)
 {
 	struct jpfs_work *work = view->work;
 	int64_t now = jpfs_now_ms(), until = now + ADMIT_MS;
-	bool is_behind = work != NULL;
 
-	for (; is_behind && now < until; now = jpfs_now_ms()) {
+	for (; work != NULL && now < until; now = jpfs_now_ms()) {
 		bool is_crowded = jpfs_notify_is_crowded(view->notify);
 		cleanup_unlock pthread_mutex_t *held = jp_lock(&work->lock);
 
-		is_behind = work->admitting < ADMIT_AT_ONCE &&
-			    (is_crowded || is_behind_locked(work, now));
-		if (!is_behind)
+		if (work->admitting >= ADMIT_AT_ONCE ||
+		    (!is_crowded && !is_behind_locked(work, now)))
 			return;
 		work->admitting++;
 		jp_condition_wait(&work->advanced, &work->lock, is_crowded ? 1 : until - now);

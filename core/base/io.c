@@ -157,6 +157,13 @@ int jp_write_all(int fd, const void *data, size_t size, off_t offset)
 	return 0;
 }
 
+int jp_sync_directory(int directory_fd)
+{
+	cleanup_close int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || jp_sys->fsync(fd) < 0 ? -errno : 0;
+}
+
 void jp_begin_writing(int fd)
 {
 	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);

@@ -11,11 +11,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* Nanoseconds since the epoch of a file's last modification. */
 static inline int64_t jp_mtime_ns(const struct stat *st)
 {
 	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+/* How many milliseconds ago that was; less than 0: it is yet to come. */
+static inline int64_t jp_age_ms(const struct timespec *since)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)(now.tv_sec - since->tv_sec) * 1000 +
+	       (now.tv_nsec - since->tv_nsec) / 1000000;
 }
 
 /*
@@ -55,6 +66,9 @@ must_check int jp_read_file(int dirfd, const char *path, size_t limit, char **re
 
 /* Write all of it at `offset`, or fail with -errno; after a failure some of it may be there. */
 must_check int jp_write_all(int fd, const void *data, size_t size, off_t offset);
+
+/* fsync(2) of a directory, which may have been opened to look for names only. 0; -errno. */
+must_check int jp_sync_directory(int directory_fd);
 
 /* Have the disk begin to write what a file has, and do not wait for it. A hint: fsync(2) says whether it
  * worked. Also, a rename(2) of a file whose blocks are not allocated yet waits for that on ext4. */

@@ -69,7 +69,7 @@ static int sync_file(struct jpfs_conversation *conversation)
 
 static int sync_directory(struct jpfs_conversation *conversation)
 {
-	return jpfs_sync_conversation(conversation, "");
+	return jpfs_sync_conversation(conversation, NULL);
 }
 
 static int (*sync_it)(struct jpfs_conversation *conversation);
