@@ -224,7 +224,7 @@ int jpfs_base_note(struct jpfs_conversation *conversation)
 	bool is_found;
 	int r = 0;
 
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	is_found = look(conversation, &before);
 	if (is_found)
 		r = open_changed(conversation, &before);
@@ -238,7 +238,7 @@ int jpfs_base_note(struct jpfs_conversation *conversation)
 	}
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	if (look(conversation, &after) && are_equal(&before, &after))
 		r = jp_base_put(conversation->view->base, conversation->id, &before.base);
 	pthread_mutex_unlock(&conversation->lock);

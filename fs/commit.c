@@ -124,7 +124,7 @@ static int sync_in_staging(struct jpfs_entry *entry)
 	uint64_t generation;
 	int r;
 
-	pthread_mutex_lock(&entry->conversation->lock);
+	jpfs_conversation_lock(entry->conversation);
 	r = jpfs_entry_content_locked(entry, &content);
 	if (r == 0 && entry->home == JPFS_STAGED && !jp_staged_is_marked(entry->staged_name))
 		r = jp_staging_mark(staging, entry->staged_name, JP_STAGED_FLUSHED,
@@ -139,7 +139,7 @@ static int sync_in_staging(struct jpfs_entry *entry)
 		judgement.serial = 0; /* the commit asks again, and says why not */
 	if (jp_sys->fsync(content->fd) < 0 || jp_sys->fsync(staging->fd) < 0)
 		return -errno;
-	pthread_mutex_lock(&entry->conversation->lock);
+	jpfs_conversation_lock(entry->conversation);
 	if (entry->home == JPFS_STAGED && entry->generation == generation) {
 		entry->is_synced = true;
 		if (judgement.serial != 0)
@@ -155,7 +155,7 @@ static int sync_in_staging(struct jpfs_entry *entry)
 static int save_removed(struct jpfs_conversation *conversation, const struct jpfs_attempt *attempt,
 			bool force)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 	if (!conversation->in_view || conversation->is_local)
 		return -EBADMSG;
@@ -200,7 +200,7 @@ static int commit_without_durable(struct jpfs_entry *entry, struct jpfs_attempt 
 static int is_of_draft(struct jpfs_entry *entry, const struct jpfs_attempt *attempt, bool may_wait)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	const struct jpfs_entry *events =
 		jpfs_entry_live_locked(conversation, jp_managed_name(JP_EVENTS));
 
@@ -213,7 +213,7 @@ static int is_of_draft(struct jpfs_entry *entry, const struct jpfs_attempt *atte
 /* Whether the events beside a base configuration are a draft, and nobody is writing others. */
 static bool is_held_by_draft(struct jpfs_conversation *conversation)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	const struct jpfs_entry *events =
 		jpfs_entry_live_locked(conversation, jp_managed_name(JP_EVENTS));
 
@@ -239,7 +239,7 @@ static int decide(struct jpfs_entry *entry, const struct jpfs_attempt *attempt, 
 		r = is_of_draft(entry, attempt, may_wait);
 	facts.is_earlier = r == 1;
 	if (r >= 0) {
-		pthread_mutex_lock(&conversation->lock);
+		jpfs_conversation_lock(conversation);
 		durable = jpfs_open_side_locked(conversation, true, entry->path);
 		pthread_mutex_unlock(&conversation->lock);
 	}
@@ -265,7 +265,7 @@ static int decide(struct jpfs_entry *entry, const struct jpfs_attempt *attempt, 
 static int end_draft(struct jpfs_entry *entry, const struct jpfs_attempt *attempt)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct stat st;
 	int r;
 
@@ -358,13 +358,13 @@ int jpfs_commit_entry(struct jpfs_entry *entry, bool for_fsync)
 	bool is_workspaces;
 	int r = -EAGAIN;
 
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	conversation->syncing++;
 	pthread_mutex_unlock(&conversation->lock);
 	/* A file that is written faster than it can be synced is synced as it is in the end. */
 	for (int tries = 0; tries < 8 && r == -EAGAIN; tries++)
 		r = jpfs_commit_once(entry, for_fsync, false, &is_workspaces);
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	conversation->syncing--;
 	pthread_mutex_unlock(&conversation->lock);
 	if (!for_fsync || (r < 0 && r != -EAGAIN))

@@ -69,7 +69,7 @@ int jpfs_attempt_put_in_workspace(struct jpfs_entry *entry, struct jpfs_attempt 
 	if (r == 0 && (jp_sys->fsync(fd) < 0 || fstat(fd, &st) < 0))
 		r = -errno;
 
-	held = jp_lock(&conversation->lock);
+	held = jpfs_conversation_lock(conversation);
 	if (r == 0 && (!jpfs_attempt_is_unchanged(entry, attempt) || !entry->is_linked ||
 		       !conversation->in_view || conversation->is_local))
 		r = -EAGAIN;
@@ -140,7 +140,7 @@ static bool is_in_durable(struct jpfs_entry *entry, const struct jpfs_attempt *a
 int jpfs_attempt_keep_aside(struct jpfs_entry *entry, const struct jpfs_attempt *attempt)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	int r = 0;
 
 	if (!jpfs_attempt_is_unchanged(entry, attempt))

@@ -67,7 +67,7 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 	struct stat st;
 	int r;
 
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	if (!jpfs_attempt_is_unchanged(entry, attempt) ||
 	    is_being_replaced(conversation, attempt->is_forced) ||
 	    (!attempt->is_forced && jpfs_durable_is_going_locked(conversation, entry->path))) {
@@ -127,7 +127,7 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 	if (r == 0)
 		r = jp_sync_directory(parent);
 	if (is_placing) {
-		cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 		conversation->placing--;
 	}
@@ -138,7 +138,7 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 
 int jpfs_sync_placed(struct jpfs_conversation *conversation, const struct jpfs_entry *entry)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	cleanup_close int fd = -EBADF;
 	char place[JPFS_PATH_BYTES];
 	int r;

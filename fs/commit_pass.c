@@ -14,7 +14,7 @@
 static struct jpfs_entry *next_due(struct jpfs_conversation *conversation, bool force,
 				   uint32_t pass, int64_t *wait_ms)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	int64_t now = jpfs_now_ms();
 
 	for (struct jpfs_entry *entry = conversation->dirty; entry != NULL;
@@ -45,7 +45,7 @@ static void say_failure(struct jpfs_entry *entry, int r, bool is_workspaces)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
 	struct jpfs_view *view = conversation->view;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 	if (is_workspaces)
 		jpfs_view_fail(
@@ -69,7 +69,7 @@ int jpfs_commit_conversation(struct jpfs_conversation *conversation, bool force,
 	uint32_t pass;
 	int failure = 0;
 
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	pass = ++conversation->pass;
 	pthread_mutex_unlock(&conversation->lock);
 	*ret_wait_ms = -1;

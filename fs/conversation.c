@@ -5,6 +5,7 @@
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "fs/glance.h"
+#include "fs/told.h"
 #include "fs/notify.h"
 #include "fs/view.h"
 
@@ -37,11 +38,13 @@ void jpfs_conversation_reconcile_locked(struct jpfs_conversation *conversation)
 	if (conversation->is_reconciled || conversation->view->is_read_only ||
 	    jpfs_now_ms() < conversation->reconcile_retry_ms)
 		return;
+	jpfs_listen_locked(conversation); /* before it is looked at */
 	r = jpfs_converge_locked(conversation);
 	/* Either way it is served; the background tries again, and does nothing else to it until that
 	 * has worked: what it does not know of one side, it must not overwrite. */
 	conversation->is_reconciled = r == 0;
 	conversation->reconcile_failure = r;
+	jpfs_tell_again_locked(conversation);
 	conversation->reconcile_retry_ms = jpfs_now_ms() + 1000;
 	if (r < 0 && r != before) /* once, however often it is tried */
 		say_apart(conversation, r);
@@ -49,7 +52,7 @@ void jpfs_conversation_reconcile_locked(struct jpfs_conversation *conversation)
 
 pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation)
 {
-	pthread_mutex_t *held = jp_lock(&conversation->lock);
+	pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 	jpfs_conversation_reconcile_locked(conversation);
 	return held;
@@ -206,7 +209,7 @@ void jpfs_conversation_settle_locked(struct jpfs_conversation *conversation)
 
 bool jpfs_conversation_is_listed(struct jpfs_conversation *conversation)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 	return conversation->in_view &&
 	       (conversation->incomplete_ms == 0 ||
@@ -346,7 +349,7 @@ int jpfs_conversation_list(struct jpfs_conversation *conversation, const char *p
 
 int jpfs_conversation_stat(struct jpfs_conversation *conversation, struct stat *ret)
 {
-	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_view *view = conversation->view;
 	char path[JPFS_PATH_BYTES];
 	int r;
@@ -356,6 +359,7 @@ int jpfs_conversation_stat(struct jpfs_conversation *conversation, struct stat *
 	jpfs_workspace_path(conversation, "", path);
 	r = jpfs_stat_beneath(view->workspace_fd, path, ret);
 	if (r == -ENOENT || (r == 0 && !S_ISDIR(ret->st_mode))) {
+		jpfs_listen_locked(conversation); /* before it is looked at */
 		r = jpfs_durable_path_locked(conversation, "", path);
 		if (r == 0)
 			r = jpfs_stat_beneath(view->silo->conversations_fd, path, ret);

@@ -100,9 +100,11 @@ struct jpfs_conversation {
 	struct jpfs_entry *dirty, **dirty_end; /* to be committed, in this order; references */
 	struct jpfs_note *added;               /* unmanaged, here but not yet in the workspace */
 	struct jpfs_note *removed;             /* unmanaged, still in the workspace but not here */
-	struct jpfs_note *doomed;         /* unmanaged, to be taken from the durable copy later */
-	struct jpfs_note *absent;         /* told.h: names that the kernel holds to lead nowhere */
-	struct jpfs_glance *glance;       /* glance.h: while one is under way; its beginner's */
+	struct jpfs_note *doomed;   /* unmanaged, to be taken from the durable copy later */
+	struct jpfs_note *absent;   /* told.h: names that the kernel holds to lead nowhere */
+	struct jpfs_glance *glance; /* glance.h: while one is under way; its beginner's */
+	struct jpfs_foreseen
+		*foreseen; /* ahead.h: its listing, if nobody had the lock since; or NULL */
 	uint64_t told, told_listing;      /* told.h: of the directory; 0: nothing */
 	struct jpfs_repeat *repeats;      /* repeat.h: changes that watchers are to hear of */
 	struct jpfs_judgement *judgement; /* judge.h: of what was synced last; or NULL */
@@ -123,6 +125,14 @@ struct jpfs_conversation {
 #define JPFS_NO_NAME ".jpfs-0-0"
 /* How long a durable copy may be gone before the conversation is the workspace's alone. */
 #define JPFS_VANISHED_MS 5000
+
+/* The only way to lock one (but ahead.c's): whatever was found out ahead of it may be otherwise after this. */
+static inline pthread_mutex_t *jpfs_conversation_lock(struct jpfs_conversation *conversation)
+{
+	pthread_mutex_lock(&conversation->lock);
+	conversation->foreseen = NULL;
+	return &conversation->lock;
+}
 
 /* Lock, bring both sides together if that was not done yet. */
 pthread_mutex_t *jpfs_conversation_enter(struct jpfs_conversation *conversation);

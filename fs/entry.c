@@ -256,7 +256,7 @@ bool jpfs_entry_is_stale_locked(const struct jpfs_entry *entry)
 
 bool jpfs_entry_was_replaced(struct jpfs_entry *entry)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 	return entry->is_replaced;
 }

@@ -46,7 +46,7 @@ static int change_place(int root_fd, const char *path, const struct change *chan
 static int change_entry(struct jpfs_entry *entry, const struct change *change)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_view *view = conversation->view;
 	char path[JPFS_PATH_BYTES];
 	struct stat st;

@@ -288,7 +288,7 @@ static int read_link(struct jpfs_entry *entry, char *buffer, size_t size)
 int jpfs_entry_readlink(struct jpfs_entry *entry, char *buffer, size_t size)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_location location;
 	int r = read_link(entry, buffer, size);
 

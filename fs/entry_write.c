@@ -271,7 +271,7 @@ static bool is_cached_locked(struct jpfs_entry *entry, int fd)
 
 int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing, bool *ret_is_cached)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 	cleanup_content struct jpfs_content *content = NULL;
 	int r;
 
@@ -292,7 +292,7 @@ int jpfs_entry_open(struct jpfs_entry *entry, bool for_writing, bool *ret_is_cac
 
 void jpfs_entry_release(struct jpfs_entry *entry, bool for_writing)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 	entry->opens--;
 	entry->writers -= for_writing ? 1 : 0;
@@ -305,7 +305,7 @@ void jpfs_entry_release(struct jpfs_entry *entry, bool for_writing)
 
 void jpfs_entry_flush(struct jpfs_entry *entry)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 	/* Whether this was the last descriptor, RELEASE tells (a shell closes the first of two at
 	 * once). But if nothing has changed, that is seen before close(2) returns. */
@@ -370,7 +370,7 @@ static void changed_locked(struct jpfs_entry *entry)
 
 void jpfs_entry_made_unseen(struct jpfs_entry *entry)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 	if (entry->is_dirty && entry->ended_ms == 0)
 		changed_locked(entry);
@@ -386,13 +386,13 @@ void jpfs_entry_closed_locked(struct jpfs_entry *entry)
  * not kept up at each piece. */
 static pthread_mutex_t *enter_to_change(struct jpfs_entry *entry)
 {
-	pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 	if (entry->is_dirty || entry->managed == JP_UNMANAGED)
 		return held;
 	jp_unlockp(&held);
 	jpfs_work_admit(entry->conversation->view);
-	return jp_lock(&entry->conversation->lock);
+	return jpfs_conversation_lock(entry->conversation);
 }
 
 ssize_t jpfs_entry_write(struct jpfs_entry *entry, const void *data, size_t size, off_t offset)
@@ -421,7 +421,7 @@ int jpfs_entry_truncate(struct jpfs_entry *entry, off_t size)
 
 int jpfs_entry_allocate(struct jpfs_entry *entry, int mode, off_t offset, off_t size)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 	cleanup_content struct jpfs_content *content = NULL;
 	int r = begin_change(entry, true, &content);
 
@@ -437,7 +437,7 @@ int jpfs_entry_fsync(struct jpfs_entry *entry)
 	bool is_dirty;
 	int r;
 
-	pthread_mutex_lock(&entry->conversation->lock);
+	jpfs_conversation_lock(entry->conversation);
 	is_dirty = entry->is_dirty;
 	entry->was_synced = true;
 	r = jpfs_entry_content_locked(entry, &content);
@@ -449,7 +449,7 @@ int jpfs_entry_fsync(struct jpfs_entry *entry)
 		return r;
 	r = jpfs_commit_entry(entry, true);
 	/* Synced where it is: should this process end, it was promised to last. */
-	pthread_mutex_lock(&entry->conversation->lock);
+	jpfs_conversation_lock(entry->conversation);
 	if (r == 0 && entry->home == JPFS_STAGED && entry->was_synced && entry->ended_ms == 0)
 		mark_staged(entry, false);
 	pthread_mutex_unlock(&entry->conversation->lock);

@@ -272,7 +272,7 @@ static int check_import(struct jpfs_conversation *conversation)
 
 int jpfs_import(struct jpfs_conversation *conversation)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_view *view = conversation->view;
 	char copy_name[NAME_MAX + 1];
 	int r = check_import(conversation);
@@ -320,7 +320,7 @@ static void take_away_again(struct jpfs_entry *entries[JP_MANAGED_COUNT])
 
 int jpfs_import_whole(struct jpfs_conversation *conversation)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_entry *brought_back[JP_MANAGED_COUNT] = {NULL};
 	struct jpfs_note *removed = conversation->removed;
 	unsigned hidden = conversation->hidden;
@@ -349,7 +349,7 @@ struct candidate {
 static int prepare(struct candidate *candidate)
 {
 	struct jpfs_conversation *conversation = candidate->conversation;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_view *view = conversation->view;
 	char copy_name[NAME_MAX + 1];
 	int r = check_import(conversation);
@@ -371,7 +371,7 @@ static int prepare(struct candidate *candidate)
 static int complete(struct candidate *candidate)
 {
 	struct jpfs_conversation *conversation = candidate->conversation;
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	int r;
 
 	if (candidate->copy_name == NULL)

@@ -20,7 +20,7 @@ struct jpfs_version jpfs_find_contained(struct jpfs_conversation *conversation, 
 	cleanup_close int old = -EBADF;
 	struct stat st;
 
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	old = jpfs_open_side_locked(conversation, durable, jp_managed_name(managed));
 	pthread_mutex_unlock(&conversation->lock);
 	if (old < 0 || fstat(old, &st) < 0 || jp_age_ms(&st.st_mtim) <= SETTLED_MS ||

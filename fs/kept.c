@@ -146,7 +146,7 @@ static void name_directory(struct jpfs_view *view, uint64_t id, char name[NAME_M
 	bool is_archived;
 
 	if (conversation != NULL) {
-		pthread_mutex_lock(&conversation->lock);
+		jpfs_conversation_lock(conversation);
 		(void)snprintf(name, NAME_MAX + 1, "%s", conversation->name);
 		pthread_mutex_unlock(&conversation->lock);
 		jpfs_object_unref(&conversation->object);

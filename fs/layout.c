@@ -93,7 +93,7 @@ int jpfs_layout_retire_workspace_locked(struct jpfs_conversation *conversation)
 
 int jpfs_layout_project(struct jpfs_conversation *conversation)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	const struct jpfs_entry *entry =
 		jpfs_entry_live_locked(conversation, jp_managed_name(JP_BASE_CONFIG));
 	char path[JPFS_PATH_BYTES];

@@ -138,7 +138,7 @@ static int find_local(struct jpfs_view *view, uint64_t id, struct jpfs_conversat
 	}
 	if (r < 0) {
 		if (conversation != NULL && r == -ENOENT) {
-			pthread_mutex_lock(&conversation->lock);
+			jpfs_conversation_lock(conversation);
 			conversation->in_view = false; /* jp removed it */
 			pthread_mutex_unlock(&conversation->lock);
 			remove_object(conversation);
@@ -149,7 +149,7 @@ static int find_local(struct jpfs_view *view, uint64_t id, struct jpfs_conversat
 	}
 	if (conversation == NULL)
 		return make_object(view, id, base_name(path), is_archived, true, ret);
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	if (strcmp(conversation->name, base_name(path)) != 0) {
 		char *copy = strdup(base_name(path));
 
@@ -283,7 +283,7 @@ int jpfs_local_mkdir(struct jpfs_view *view, struct jpfs_object *place, const ch
 	r = make_object(view, id, name, place->kind == JPFS_LOCAL_ARCHIVE, false, &conversation);
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	conversation->is_new = true;
 	jpfs_conversation_changed_locked(conversation);
 	pthread_mutex_unlock(&conversation->lock);
@@ -346,7 +346,7 @@ void jpfs_local_retire(struct jpfs_view *view, uint64_t id)
 
 	if (conversation == NULL)
 		return;
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	take_out(conversation);
 	jpfs_work_add(conversation, 0); /* what was closed and not yet stored still will be */
 	jpfs_tell_local_name_locked(conversation);
@@ -432,7 +432,7 @@ static int make_durable(struct jpfs_conversation *conversation)
 
 	if (r == 0)
 		r = jpfs_import(conversation);
-	held = jp_lock(&conversation->lock);
+	held = jpfs_conversation_lock(conversation);
 	for (int i = 0; i < JP_MANAGED_COUNT && r == 0; i++) {
 		if ((conversation->drafts & (1U << i)) != 0)
 			r = jpfs_keep_loser_locked(conversation, (enum jp_managed)i);

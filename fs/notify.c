@@ -111,7 +111,7 @@ static void look_at_all(struct jpfs_notify *notify)
 	if (jpfs_view_snapshot(notify->view, &all, &count) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		pthread_mutex_lock(&all[i]->lock);
+		jpfs_conversation_lock(all[i]);
 		all[i]->is_watched = false;
 		pthread_mutex_unlock(&all[i]->lock);
 		jpfs_notify_look(notify, all[i]);
@@ -123,7 +123,7 @@ static void look_at_all(struct jpfs_notify *notify)
 /* A file of others that is shown here was changed in the store: the workspace follows. */
 static void look_at_other(struct jpfs_conversation *conversation, const char *name)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	cleanup_object struct jpfs_object *object = NULL;
 	struct jpfs_entry *entry;
 
@@ -157,7 +157,7 @@ static void hear(const struct jp_watch_event *event, void *closure)
 		return;
 	object = &conversation->object;
 	if (event->has_ended || event->key == KEY_LIVE || event->key == KEY_ARCHIVE) {
-		pthread_mutex_lock(&conversation->lock);
+		jpfs_conversation_lock(conversation);
 		conversation->is_watched = false; /* another directory, perhaps */
 		pthread_mutex_unlock(&conversation->lock);
 	} else if (event->is_name && event->name[0] != '\0' &&

@@ -68,7 +68,7 @@ bool jpfs_notify_is_crowded(struct jpfs_notify *notify)
 /* Ask for the end of a file's writers. 0 or -errno. */
 static int ask(struct jpfs_notify *notify, struct jpfs_entry *entry)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 	cleanup_free char *path = jpfs_mount_path_locked(entry->conversation, entry->path);
 	dev_t device;
 
@@ -84,7 +84,7 @@ static int ask(struct jpfs_notify *notify, struct jpfs_entry *entry)
 static void end_waiting(struct jpfs_entry *entry)
 {
 	cleanup_object struct jpfs_object *object = &entry->object; /* the list's reference */
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 	entry->is_awaited = false;
 	jpfs_entry_closed_locked(entry);
@@ -185,7 +185,7 @@ static void hear_answer(struct jpfs_notify *notify, const struct jpfs_companion_
 	if (entry == NULL)
 		return;
 	object = &entry->object;
-	pthread_mutex_lock(&entry->conversation->lock);
+	jpfs_conversation_lock(entry->conversation);
 	is_newer = entry->generation != answer->generation;
 	pthread_mutex_unlock(&entry->conversation->lock);
 	/* Changed since it was asked for: somebody may have it open again. */

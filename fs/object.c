@@ -72,7 +72,7 @@ static void free_entry(struct jpfs_entry *entry)
 	struct jpfs_conversation *conversation = entry->conversation;
 	struct jpfs_entry **link;
 
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	jpfs_recall_note_locked(entry);
 	for (link = &conversation->entries; *link != NULL; link = &(*link)->next) {
 		if (*link == entry) {

@@ -91,7 +91,7 @@ static int for_each(struct jpfs_offline *offline, int (*work)(struct jpfs_conver
 
 static int look_at(struct jpfs_conversation *conversation)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 	return jpfs_converge_look_locked(conversation);
 }

@@ -12,8 +12,10 @@ static void reply_attr(fuse_req_t req, const char *operation, int r, struct jpfs
 	struct jpfs_keep keep;
 	struct stat st;
 
-	if (r == 0)
+	if (r == 0) {
+		jpfs_bring_together(object);
 		r = jpfs_tell_object(jpfs_connection_of(req)->view, object, false, &st, &keep);
+	}
 	if (r < 0)
 		jpfs_reply_result(req, operation, r);
 	else

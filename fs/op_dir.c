@@ -4,10 +4,13 @@
  * The kernel keeps listings, and opening a directory is no request where it can be spared (since
  * Linux 5.1): a listing that is kept is read without us. So a directory has no handle here. A reader
  * goes on by an offset, and what that means must not change when names come and go in between, or
- * another reader begins: the entries are in the order of a hash of their names, and an entry's
- * offset is its hash. The listing itself is made once for each reading from the beginning, and kept
- * until it has been read to the end, or others push it out.
+ * another reader begins: an entry's offset is a hash of its name, and the entries are in the order of
+ * that. (Before all others come conversations, in the order of their IDs: most walks go by the name, and so
+ * meet them in the same order, whether they sort or not.) The listing itself is made once for each
+ * reading from the beginning, and kept until it has been read to the end, or others push it out.
  */
+#include "core/conversation_id.h"
+#include "fs/ahead.h"
 #include "fs/glance.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
@@ -22,6 +25,9 @@
 /* Offsets of "." and ".."; hashes are above. */
 #define OFFSET_SELF 1
 #define OFFSET_PARENT 2
+/* The largest ID has 37 bits. */
+#define HASH_BITS 24
+#define OFFSET_OTHERS (1ULL << 61)
 
 static int list(struct jpfs_view *view, struct jpfs_object *object, struct jpfs_listing *listing)
 {
@@ -88,15 +94,22 @@ static int compare_offsets(const void *first, const void *second)
 	return strcmp(a->name, b->name);
 }
 
+/* Of a name of a conversation: the ID, and some bits of the hash for a second one of the same. */
+static off_t offset_of(const char *name)
+{
+	uint64_t hash = XXH3_64bits(name, strlen(name)), id;
+
+	if (jp_conversation_id_parse(name, &id) == 0)
+		return (off_t)((id + 1) << HASH_BITS | hash >> (64 - HASH_BITS));
+	return (off_t)(OFFSET_OTHERS | hash >> 3);
+}
+
 static void put_in_order(struct jpfs_listing *listing)
 {
 	off_t last = OFFSET_PARENT;
 
-	for (size_t i = 0; i < listing->count; i++) {
-		const char *name = listing->items[i].name;
-
-		listing->items[i].offset = (off_t)(XXH3_64bits(name, strlen(name)) >> 2);
-	}
+	for (size_t i = 0; i < listing->count; i++)
+		listing->items[i].offset = offset_of(listing->items[i].name);
 	if (listing->count > 0)
 		qsort(listing->items, listing->count, sizeof(*listing->items), compare_offsets);
 	/* No two have the same, and none that of a dot. */
@@ -226,47 +239,90 @@ static size_t fill(fuse_req_t req, const struct jpfs_object *object,
 	return used;
 }
 
+/* All that a directory has now, in order. `ret` tells whether it is to come with its objects. */
+static int list_in_order(struct jpfs_view *view, struct jpfs_object *object,
+			 struct jpfs_listing *ret)
+{
+	int r = list(view, object, ret);
+
+	if (r < 0)
+		jpfs_listing_release(ret);
+	else
+		put_in_order(ret);
+	return r;
+}
+
+/*
+ * What a reader who begins is going to read.
+ *
+ * Shape:   ret  whether it is to come with its objects; or the listing itself, if that was made ahead
+ */
+static int list_anew(struct jpfs_connection *connection, struct jpfs_object *object,
+		     struct jpfs_listing *ret)
+{
+	int r;
+
+	if (ret->count > 0) {
+		jpfs_tell_listing_locked(jpfs_as_conversation(object), ret);
+		put_in_order(ret);
+		return 0;
+	}
+	r = list_in_order(connection->view, object, ret);
+	if (r == 0)
+		note_emptiness(connection, object, ret);
+	if (r == 0 && jpfs_is_partition(object))
+		jpfs_ahead_listed(connection->view, ret);
+	return r;
+}
+
 /*
  * The listing under way of a directory, made anew where it is read from the beginning.
  *
- * Shape:   ret_held  readings_lock, held when this returns 0
+ * Shape:   fresh     as with list_anew(); it goes
+ *          ret_held  readings_lock, held when this returns 0
  */
 static int begin_reading(struct jpfs_connection *connection, struct jpfs_object *object,
-			 uint64_t nodeid, off_t offset, bool with_objects,
+			 uint64_t nodeid, off_t offset, struct jpfs_listing *fresh,
 			 pthread_mutex_t **ret_held, struct jpfs_reading **ret)
 {
 	cleanup_unlock pthread_mutex_t *held = NULL;
-	struct jpfs_listing fresh = {.with_objects = with_objects};
 	struct jpfs_reading *reading;
 	int r = 0;
 
 	/* From the beginning: what has come and gone since is to be seen. */
-	if (offset == 0) {
-		r = list(connection->view, object, &fresh);
-		if (r == 0)
-			note_emptiness(connection, object, &fresh);
-	}
+	if (offset == 0)
+		r = list_anew(connection, object, fresh);
 	held = jp_lock(&connection->readings_lock);
 	reading = find_reading_locked(connection, nodeid);
 	if (r == 0 && offset != 0 && reading == NULL) {
 		jp_unlockp(&held);
-		r = list(connection->view, object, &fresh);
+		r = list_in_order(connection->view, object, fresh);
 		held = jp_lock(&connection->readings_lock);
 	}
-	if (r < 0) {
-		jp_unlockp(&held);
-		jpfs_listing_release(&fresh);
+	if (r < 0)
 		return r;
-	}
 	if (offset == 0 || reading == NULL) {
-		put_in_order(&fresh);
 		reading = replace_reading_locked(connection, nodeid);
-		reading->listing = fresh;
+		reading->listing = *fresh;
+		*fresh = (struct jpfs_listing){0};
 	}
 	reading->used = ++connection->readings_used;
 	*ret_held = TAKE_PTR(held);
 	*ret = reading;
 	return 0;
+}
+
+/* The reader goes on, and has read all: there is nothing to be looked at for that. */
+static bool is_at_end(struct jpfs_connection *connection, uint64_t nodeid, off_t offset)
+{
+	cleanup_unlock pthread_mutex_t *held = jp_lock(&connection->readings_lock);
+	struct jpfs_reading *reading = find_reading_locked(connection, nodeid);
+
+	if (reading == NULL || offset < OFFSET_PARENT ||
+	    first_after(&reading->listing, offset) < reading->listing.count)
+		return false;
+	release_reading(reading);
+	return true;
 }
 
 void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offset,
@@ -275,6 +331,7 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 	struct jpfs_connection *connection = jpfs_connection_of(req);
 	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 	cleanup_free char *buffer = malloc(size);
+	__attribute__((cleanup(jpfs_listing_release))) struct jpfs_listing fresh = {0};
 	cleanup_unlock pthread_mutex_t *held = NULL;
 	struct jpfs_reading *reading;
 	size_t used;
@@ -282,7 +339,7 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 
 	(void)file;
 	if (r == 0)
-		r = begin_reading(connection, object, nodeid, offset, false, &held, &reading);
+		r = begin_reading(connection, object, nodeid, offset, &fresh, &held, &reading);
 	if (r < 0) {
 		jpfs_reply_result(req, "readdir", r);
 		return;
@@ -295,10 +352,6 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 }
 
 /* ---- with what each name leads to ---- */
-
-/* Bringing the sides of a conversation together may take long; a listing does so for what there is
- * time for. The others are asked for one by one, by whoever wants to know. */
-#define DESCRIBE_MS 5
 
 /* What the names of a directory lead to is at hand. (A transcript would have to be made.) */
 static bool is_described(const struct jpfs_object *directory)
@@ -315,20 +368,9 @@ static bool is_described(const struct jpfs_object *directory)
 	}
 }
 
-static bool takes_long(struct jpfs_object *object)
-{
-	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
-	cleanup_unlock pthread_mutex_t *held = NULL;
-
-	if (conversation == NULL)
-		return false;
-	held = jp_lock(&conversation->lock);
-	return !conversation->is_reconciled;
-}
-
 /* An entry without a nodeid is a name like that of READDIR. */
 static void describe(struct jpfs_connection *connection, struct jpfs_object *directory,
-		     struct jpfs_listed *item, int64_t until_ms, struct fuse_entry_param *ret)
+		     struct jpfs_listed *item, struct fuse_entry_param *ret)
 {
 	cleanup_object struct jpfs_object *object = TAKE_PTR(item->object);
 	struct fuse_entry_param entry;
@@ -339,8 +381,6 @@ static void describe(struct jpfs_connection *connection, struct jpfs_object *dir
 	if (!is_described(directory) ||
 	    (object == NULL &&
 	     jpfs_lookup(connection->view, directory, item->name, &object, &keep) < 0))
-		return;
-	if (takes_long(object) && jpfs_now_ms() >= until_ms)
 		return;
 	if (jpfs_make_entry(connection, object, &entry) == 0)
 		*ret = entry;
@@ -374,12 +414,21 @@ static int copy_next_locked(fuse_req_t req, struct jpfs_listing *listing, off_t 
 	return r;
 }
 
+/* That many are enough for these, and the dots. */
+static size_t bytes_of(fuse_req_t req, const struct jpfs_listing *next)
+{
+	size_t bytes = 2 * fuse_add_direntry_plus(req, NULL, 0, "..", NULL, 0);
+
+	for (size_t i = 0; i < next->count; i++)
+		bytes += fuse_add_direntry_plus(req, NULL, 0, next->items[i].name, NULL, 0);
+	return bytes;
+}
+
 /* How many bytes; each entry's `ino` is the nodeid then, of which one lookup was counted, or 0. */
 static size_t fill_plus(fuse_req_t req, struct jpfs_connection *connection,
 			struct jpfs_object *object, struct jpfs_listing *next, off_t offset,
 			char *buffer, size_t size)
 {
-	int64_t until_ms = jpfs_now_ms() + DESCRIBE_MS;
 	size_t used = 0, i;
 
 	for (off_t dot = offset + 1; dot <= OFFSET_PARENT; dot++) {
@@ -399,7 +448,7 @@ static size_t fill_plus(fuse_req_t req, struct jpfs_connection *connection,
 
 		if (fuse_add_direntry_plus(req, NULL, 0, item->name, NULL, 0) > size - used)
 			break;
-		describe(connection, object, item, until_ms, &entry);
+		describe(connection, object, item, &entry);
 		used += fuse_add_direntry_plus(req, buffer + used, size - used, item->name, &entry,
 					       item->offset);
 		item->ino = entry.ino;
@@ -425,28 +474,40 @@ void jpfs_op_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t o
 	cleanup_object struct jpfs_object *object = jpfs_node_get(&connection->nodes, nodeid);
 	struct jpfs_conversation *conversation =
 		object != NULL ? jpfs_as_conversation(object) : NULL;
-	cleanup_free char *buffer = malloc(size);
+	cleanup_free char *buffer = NULL;
 	__attribute__((cleanup(jpfs_listing_release))) struct jpfs_listing next = {0};
+	__attribute__((cleanup(jpfs_listing_release))) struct jpfs_listing fresh = {
+		.with_objects = conversation != NULL};
 	cleanup_unlock pthread_mutex_t *in_conversation = NULL, *held = NULL;
 	struct jpfs_glance glance = JPFS_GLANCE_INIT;
 	struct jpfs_reading *reading;
 	size_t used = 0;
-	int r = object == NULL ? -ESTALE : buffer == NULL ? -ENOMEM : 0;
+	int r = object == NULL ? -ESTALE : 0;
 
 	(void)file;
+	if (r == 0 && is_at_end(connection, nodeid, offset)) {
+		(void)fuse_reply_buf(req, NULL, 0); /* the asker is gone: nothing to undo */
+		return;
+	}
 	if (r == 0 && conversation != NULL) {
-		in_conversation = jp_lock(&conversation->lock);
-		jpfs_glance_begin_locked(conversation, &glance);
-		jpfs_conversation_reconcile_locked(conversation);
+		in_conversation = jpfs_ahead_enter(conversation, &glance, &fresh);
+		if (offset == 0)
+			jpfs_ahead_entered(connection->view, conversation);
 	}
 	if (r == 0)
-		r = begin_reading(connection, object, nodeid, offset, conversation != NULL, &held,
-				  &reading);
+		r = begin_reading(connection, object, nodeid, offset, &fresh, &held, &reading);
 	if (r == 0) {
 		r = copy_next_locked(req, &reading->listing, offset, size, &next);
 		if (r == 0 && next.count == 0 && offset >= OFFSET_PARENT)
 			release_reading(reading); /* read to its end */
 		jp_unlockp(&held);
+	}
+	if (r == 0) {
+		size_t needed = bytes_of(req, &next);
+
+		size = needed < size ? needed : size;
+		buffer = malloc(size);
+		r = buffer == NULL ? -ENOMEM : 0;
 	}
 	if (r == 0)
 		used = fill_plus(req, connection, object, &next, offset, buffer, size);

@@ -169,7 +169,7 @@ static int create(struct jpfs_connection *connection, struct jpfs_object *parent
 	/* Made, but nobody has it open who could end it. */
 	if (r < 0 && (*ret_object)->kind == JPFS_ENTRY) {
 		struct jpfs_entry *entry = jpfs_as_entry(*ret_object);
-		cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 		jpfs_entry_ended_locked(entry);
 	}
@@ -230,7 +230,7 @@ static int get_bytes(struct jpfs_view *view, struct jpfs_object *object, int fla
 	int r;
 
 	if (entry != NULL) {
-		cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 		r = jpfs_entry_content_locked(entry, &ret->content);
 		if (r == 0)

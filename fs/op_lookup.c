@@ -109,7 +109,7 @@ static bool is_to_be_made(struct jpfs_object *parent, const char *name)
 
 	if (jpfs_inner_place(parent, name, &place) < 0)
 		return false;
-	held = jp_lock(&place.conversation->lock);
+	held = jpfs_conversation_lock(place.conversation);
 	entry = jpfs_entry_live_locked(place.conversation, place.path);
 	/* Being written here, it may be asked for its writer: then it is there. */
 	return (entry == NULL || entry->home != JPFS_STAGED) &&
@@ -129,7 +129,7 @@ static bool find_gone(struct jpfs_object *parent, const char *name, struct jpfs_
 
 	if (jpfs_inner_place(parent, name, &place) < 0)
 		return false;
-	held = jp_lock(&place.conversation->lock);
+	held = jpfs_conversation_lock(place.conversation);
 	if (!jpfs_repeat_is_sent_locked(place.conversation, place.path, JPFS_WENT))
 		return false;
 	if (jpfs_entry_gone_locked(place.conversation, place.path, &entry) < 0)
@@ -175,8 +175,10 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 					       &entry); /* the asker is gone: nothing to undo */
 			return;
 		}
-		if (r == 0)
-			r = jpfs_make_entry(connection, object, &entry);
+		if (r < 0)
+			continue;
+		jpfs_bring_together(object);
+		r = jpfs_make_entry(connection, object, &entry);
 	}
 	jpfs_reply_made(req, "lookup", r, &entry);
 }

@@ -51,7 +51,7 @@ static int open_places(struct jpfs_view *view, struct jpfs_object *object, struc
 	int root_fd, r;
 
 	if (entry != NULL) {
-		cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 		if (!entry->is_linked && entry->content != NULL) {
 			ret->fd = fcntl(entry->content->fd, F_DUPFD_CLOEXEC, 3);
@@ -98,7 +98,7 @@ static int own_value(struct jpfs_object *object, const char *name, char value[NA
 	if (strcmp(name, JPFS_XATTR_ID) == 0)
 		return snprintf(value, NAME_MAX, "%" PRIu64, conversation->id);
 	if (strcmp(name, JPFS_XATTR_PRESENCE) == 0) {
-		cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 		return snprintf(value, NAME_MAX, "%s",
 				jpfs_conversation_presence_locked(conversation));

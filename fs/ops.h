@@ -106,6 +106,9 @@ must_check int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *obje
 struct jpfs_keep {
 	double name, attributes;
 };
+/* Before anybody is told of a single conversation: its sides are brought together, if they were not. (A
+ * listing of many only describes them, as they are; whoever goes on into one asks again.) */
+void jpfs_bring_together(struct jpfs_object *object);
 /* The same, for the kernel: what may be kept of it, and of the name that led to it, is noted
  * (told.h). */
 must_check int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool with_name,

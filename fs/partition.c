@@ -51,7 +51,7 @@ struct jpfs_conversation *jpfs_partition_find(struct jpfs_view *view, struct jpf
 	conversation = jpfs_view_find(view, id);
 	if (conversation == NULL)
 		return NULL;
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	is_it = conversation->in_view && strcmp(conversation->name, name) == 0 &&
 		conversation->is_archived == (parent->kind == JPFS_ARCHIVE);
 	pthread_mutex_unlock(&conversation->lock);
@@ -123,7 +123,7 @@ static int list_conversation(struct jpfs_view *view, struct jpfs_object *partiti
 			     struct jpfs_conversation *conversation, ino_t ino,
 			     struct jpfs_listing *listing)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 	(void)view;
 	if (conversation->is_archived != (partition->kind == JPFS_ARCHIVE) ||

@@ -46,7 +46,7 @@ static int make_conversation(struct jpfs_view *view, struct jpfs_object *parent,
 	if (r < 0)
 		return r;
 	note_origin(view, id);
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	conversation->is_reconciled = true; /* the workspace has nothing yet */
 	/* Empty, as whoever makes a directory expects it: git creates its files exclusively. */
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
@@ -113,7 +113,7 @@ static int make_way(struct jpfs_view *view, struct jpfs_object *parent, uint64_t
 	if (parent->kind != JPFS_ROOT || view->is_read_only || !is_live_in_store(view, id, name))
 		return -EEXIST;
 	if (!conversation->is_archived) {
-		pthread_mutex_lock(&conversation->lock);
+		jpfs_conversation_lock(conversation);
 		r = jpfs_conversation_is_listed(conversation) ? -EEXIST : 0;
 		pthread_mutex_unlock(&conversation->lock);
 		if (r == 0)
@@ -127,7 +127,7 @@ static int make_way(struct jpfs_view *view, struct jpfs_object *parent, uint64_t
 	r = jpfs_second_note(view, id);
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	jpfs_partition_take_out_locked(conversation);
 	conversation->made_way = true;
 	pthread_mutex_unlock(&conversation->lock);

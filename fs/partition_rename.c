@@ -146,7 +146,7 @@ static int rename_away(struct jpfs_conversation *conversation, struct jpfs_objec
 	r = jpfs_outside_path(view, new_parent, new_name, &to_root, to);
 	if (r < 0)
 		return r;
-	held = jp_lock(&conversation->lock);
+	held = jpfs_conversation_lock(conversation);
 	/* A draft goes along. But where it goes nobody keeps it: jp's trash is emptied some day. */
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		if ((conversation->drafts & (1U << i)) != 0)

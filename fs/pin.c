@@ -240,7 +240,7 @@ void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_ma
 
 void jpfs_drop_pins(struct jpfs_conversation *conversation)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_pin *pin, *next;
 
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {

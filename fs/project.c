@@ -88,7 +88,7 @@ static void job_release(struct job *job)
 /* Find out what is to be done for a regular file. 0 with source_fd, -EALREADY nothing, -errno. */
 static int begin(struct jpfs_conversation *conversation, const char *path, struct job *job)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	cleanup_object struct jpfs_object *object = NULL;
 	struct jpfs_view *view = conversation->view;
 	char place[JPFS_PATH_BYTES];
@@ -226,7 +226,7 @@ static int project_bytes(struct jpfs_conversation *conversation, const char *pat
 	jp_begin_writing(to);
 	if (r == 0 && job->has_target && managed != JP_UNMANAGED)
 		contained = jpfs_find_contained(conversation, false, managed, job->source_fd);
-	held = jp_lock(&conversation->lock);
+	held = jpfs_conversation_lock(conversation);
 	if (r == 0)
 		r = is_still_shown(conversation, path, job) ? 0 : -EAGAIN;
 	if (r == 0)
@@ -277,7 +277,7 @@ static int project_file(struct jpfs_conversation *conversation, const char *path
 /* A directory or link of the durable copy that the workspace has not got yet. */
 static int project_other(struct jpfs_conversation *conversation, const char *path)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	cleanup_close int from = -EBADF, to = -EBADF;
 	char place[JPFS_PATH_BYTES];
 	const char *name;
@@ -308,7 +308,7 @@ static int project_other(struct jpfs_conversation *conversation, const char *pat
 static char *take_note(struct jpfs_conversation *conversation, struct jpfs_note *const *notes,
 		       unsigned position)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	const struct jpfs_note *note = *notes;
 
 	while (note != NULL && position-- > 0)
@@ -351,7 +351,7 @@ static int project_added(struct jpfs_conversation *conversation)
 		r = project_file(conversation, path, &is_stores);
 		if (r == 0)
 			r = project_other(conversation, path);
-		pthread_mutex_lock(&conversation->lock);
+		jpfs_conversation_lock(conversation);
 		if (r == 0 && is_projected(conversation, path))
 			jpfs_note_remove(&conversation->added, path);
 		else
@@ -388,7 +388,7 @@ static void repair(struct jpfs_conversation *conversation)
 
 static void look_at_vanished(struct jpfs_conversation *conversation, int64_t *wait_ms)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct stat st;
 
 	if (conversation->in_view && conversation->was_durable)
@@ -454,7 +454,7 @@ int jpfs_project_conversation(struct jpfs_conversation *conversation, bool is_fi
 	int r;
 
 	*ret_wait_ms = -1;
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	jpfs_listen_locked(conversation); /* before it is looked at */
 	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
 	pthread_mutex_unlock(&conversation->lock);

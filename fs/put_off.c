@@ -35,7 +35,7 @@ static int64_t settles_in_ms(const struct jpfs_conversation *conversation, bool 
 /* A managed file that was removed while its directory stayed. */
 static int carry_out_hidden(struct jpfs_conversation *conversation, bool is_final, int64_t *wait_ms)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_view *view = conversation->view;
 	char place[JPFS_PATH_BYTES];
 	int64_t left = settles_in_ms(conversation, is_final);
@@ -110,7 +110,7 @@ static bool is_another_by_now(const struct jpfs_view *view, const char *place,
 /* Unmanaged files that were removed while their directory stayed. */
 int jpfs_carry_out_doomed(struct jpfs_conversation *conversation, bool is_final, int64_t *wait_ms)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_view *view = conversation->view;
 	struct jpfs_note *note, *next;
 	int r = 0;
@@ -160,7 +160,7 @@ int jpfs_carry_out_doomed(struct jpfs_conversation *conversation, bool is_final,
  * copy: it gets one, whole, before anything of it goes from the workspace. */
 static int save_what_was_being_removed(struct jpfs_conversation *conversation, bool is_final)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	char place[JPFS_PATH_BYTES];
 	int r;
 
@@ -179,7 +179,7 @@ static int save_what_was_being_removed(struct jpfs_conversation *conversation, b
 static int carry_out_removed(struct jpfs_conversation *conversation, bool is_final,
 			     int64_t *wait_ms)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_view *view = conversation->view;
 	struct jpfs_note *note, *next;
 	char place[JPFS_PATH_BYTES];

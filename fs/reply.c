@@ -129,12 +129,12 @@ int jpfs_inner_place(struct jpfs_object *parent, const char *name, struct jpfs_i
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
 	if (conversation != NULL) {
-		held = jp_lock(&conversation->lock);
+		held = jpfs_conversation_lock(conversation);
 		ret->conversation = conversation;
 		(void)snprintf(ret->path, sizeof(ret->path), "%s", name);
 		return conversation->in_view ? 0 : -ESTALE;
 	}
-	held = jp_lock(&entry->conversation->lock);
+	held = jpfs_conversation_lock(entry->conversation);
 	ret->conversation = entry->conversation;
 	if (!entry->is_linked || !entry->conversation->in_view)
 		return -ESTALE;
@@ -179,7 +179,7 @@ int jpfs_object_stat(struct jpfs_view *view, struct jpfs_object *object, struct 
 	case JPFS_CONVERSATION:
 		return jpfs_conversation_stat(jpfs_as_conversation(object), ret);
 	case JPFS_ENTRY: {
-		cleanup_unlock pthread_mutex_t *held = jp_lock(&entry->conversation->lock);
+		cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(entry->conversation);
 
 		return jpfs_entry_stat_locked(entry, ret);
 	}
@@ -240,13 +240,13 @@ int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool wi
 
 	*ret_keep = (struct jpfs_keep){0};
 	if (entry != NULL)
-		held = jp_lock(&entry->conversation->lock);
+		held = jpfs_conversation_lock(entry->conversation);
 	if (conversation != NULL) {
 		atomic_fetch_add_explicit(&view->told, 1, memory_order_relaxed);
-		held = jp_lock(&conversation->lock);
+		held = jpfs_conversation_lock(conversation);
 		jpfs_glance_begin_locked(conversation, &glance);
-		jpfs_listen_locked(conversation); /* before it is looked at */
-		jpfs_conversation_reconcile_locked(conversation);
+		if (jpfs_is_settled_locked(conversation))
+			jpfs_listen_locked(conversation); /* before it is looked at */
 	}
 	r = jpfs_object_stat(view, object, ret);
 	if (r < 0)
@@ -270,6 +270,14 @@ int jpfs_tell_object(struct jpfs_view *view, struct jpfs_object *object, bool wi
 		ret->st_ctim = ret->st_mtim;
 	}
 	return 0;
+}
+
+void jpfs_bring_together(struct jpfs_object *object)
+{
+	struct jpfs_conversation *conversation = jpfs_as_conversation(object);
+
+	if (conversation != NULL)
+		pthread_mutex_unlock(jpfs_conversation_enter(conversation));
 }
 
 int jpfs_make_entry(struct jpfs_connection *connection, struct jpfs_object *object,
@@ -306,7 +314,9 @@ void jpfs_reply_entry(fuse_req_t req, const char *operation, int r, struct jpfs_
 {
 	struct fuse_entry_param entry;
 
-	if (r == 0)
+	if (r == 0) {
+		jpfs_bring_together(object);
 		r = jpfs_make_entry(jpfs_connection_of(req), object, &entry);
+	}
 	jpfs_reply_made(req, operation, r, &entry);
 }

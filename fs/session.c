@@ -15,6 +15,7 @@
 #include "fs/session.h"
 
 #include "core/base/io.h"
+#include "fs/ahead.h"
 #include "fs/attach.h"
 #include "fs/channel.h"
 #include "fs/companion.h"
@@ -481,6 +482,7 @@ static int finish(struct daemon *daemon, struct jp_error *error)
 
 	jpfs_lockfile_write(daemon->lock_fd, daemon->workspace, "finishing", NULL);
 	/* The threads first: what one of them has in hand is in no list. */
+	jpfs_ahead_stop(view);
 	jpfs_notify_stop(view);
 	jpfs_work_stop(view);
 	r = jpfs_work_flush(view, true);
@@ -554,11 +556,15 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	r = options->uncached ? 0 : jpfs_notify_start(&daemon.view, TAKE_FD(companion_fd));
 	if (r == 0 && !options->read_only)
 		r = jpfs_work_start(&daemon.view);
+	if (r == 0 && daemon.view.notify != NULL)
+		r = jpfs_ahead_start(&daemon.view);
 	if (r == 0)
 		r = attach(&daemon, error);
 	if (r < 0) {
+		jpfs_ahead_stop(&daemon.view);
 		jpfs_notify_stop(&daemon.view);
 		jpfs_work_stop(&daemon.view);
+		jpfs_ahead_free(&daemon.view);
 		jpfs_notify_free(&daemon.view);
 		jpfs_work_free(&daemon.view);
 		jpfs_view_close(&daemon.view);
@@ -579,6 +585,7 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 	reap_old(&daemon);
 	if (daemon.old != NULL)
 		end_process(&daemon, r < 0 ? error : NULL);
+	jpfs_ahead_free(&daemon.view);
 	jpfs_notify_free(&daemon.view);
 	jpfs_work_free(&daemon.view);
 	jpfs_view_close(&daemon.view);

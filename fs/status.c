@@ -49,7 +49,7 @@ static int count_conversations(struct jpfs_view *view, json_t *ret)
 		struct jpfs_conversation *conversation = all[i];
 		char id[24];
 
-		pthread_mutex_lock(&conversation->lock);
+		jpfs_conversation_lock(conversation);
 		if (strcmp(jpfs_conversation_presence_locked(conversation), "projected") == 0) {
 			projected++;
 			durable_here++;

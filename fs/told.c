@@ -70,24 +70,35 @@ void jpfs_listen_locked(struct jpfs_conversation *conversation)
 	conversation->is_watched = r == 0;
 }
 
-/* Whether a change of the conversation is heard of, whatever is being written to it. */
-static bool is_heard_locked(struct jpfs_conversation *conversation)
+bool jpfs_is_settled_locked(const struct jpfs_conversation *conversation)
+{
+	return conversation->is_reconciled || conversation->view->is_read_only;
+}
+
+/* Whether a change of the conversation's directory is heard of, whatever is being written to it. */
+static bool is_directory_heard_locked(struct jpfs_conversation *conversation)
 {
 	struct jpfs_view *view = conversation->view;
 
-	return view->notify != NULL && conversation->is_watched && conversation->in_view &&
-	       !conversation->is_local && conversation->vanished_ms == 0 &&
-	       (conversation->is_reconciled || view->is_read_only) &&
+	return view->notify != NULL &&
+	       (conversation->is_watched || !jpfs_is_settled_locked(conversation)) &&
+	       conversation->in_view && !conversation->is_local && conversation->vanished_ms == 0 &&
 	       (conversation->expected & conversation->hidden) == 0 &&
 	       conversation->incomplete_ms == 0 && jpfs_notify_is_usable(view->notify);
 }
 
-/* For how many seconds what is said of the conversation as a whole may be kept. */
-static double keep_locked(struct jpfs_conversation *conversation)
+static double keep_directory_locked(struct jpfs_conversation *conversation)
 {
-	if (!is_heard_locked(conversation))
+	if (!is_directory_heard_locked(conversation))
 		return 0;
 	return conversation->dirty == NULL ? JPFS_KEEP_SECONDS : MOMENT_SECONDS;
+}
+
+/* For how many seconds what is said of the conversation as a whole may be kept: of what is in it nothing
+ * before both sides were brought together. */
+static double keep_locked(struct jpfs_conversation *conversation)
+{
+	return jpfs_is_settled_locked(conversation) ? keep_directory_locked(conversation) : 0;
 }
 
 bool jpfs_may_keep_locked(struct jpfs_conversation *conversation)
@@ -166,7 +177,7 @@ static bool has_other_listing_locked(struct jpfs_conversation *conversation)
 
 double jpfs_tell_directory_locked(struct jpfs_conversation *conversation, const struct stat *st)
 {
-	double keep = keep_locked(conversation);
+	double keep = keep_directory_locked(conversation);
 
 	conversation->told = keep > 0 ? digest_of(st) : 0;
 	/* Nobody will say when the listing changes; but this is asked before each reading of it. */
@@ -328,12 +339,44 @@ static void accept_locked(struct jpfs_conversation *conversation)
 		jp_ignore(jpfs_durable_stat_locked(conversation, (enum jp_managed)i, &st));
 }
 
+/* The directory itself is another than the kernel was told: it is to be told. */
+static bool has_other_directory_locked(struct jpfs_conversation *conversation)
+{
+	struct stat st;
+
+	return conversation->told != 0 && (jpfs_conversation_stat(conversation, &st) < 0 ||
+					   digest_of(&st) != conversation->told);
+}
+
+static bool take_back_directory_locked(struct jpfs_conversation *conversation, bool may_keep)
+{
+	bool is_other =
+		conversation->told != 0 && (!may_keep || has_other_directory_locked(conversation));
+
+	if (is_other)
+		conversation->told = 0;
+	return is_other;
+}
+
+void jpfs_tell_again_locked(struct jpfs_conversation *conversation)
+{
+	if (conversation->told != 0 &&
+	    (!conversation->is_watched || has_other_directory_locked(conversation)))
+		jpfs_notify_look(conversation->view->notify, conversation);
+}
+
+/* Whatever goes on in it: what is true now may be kept, as long as the next change is heard. */
+static bool may_keep_truth_locked(struct jpfs_conversation *conversation)
+{
+	return conversation->is_watched && conversation->in_view && !conversation->is_local &&
+	       jpfs_notify_is_usable(conversation->view->notify);
+}
+
 static void look_locked(struct jpfs_conversation *conversation, struct jpfs_entry **entries,
 			size_t count, struct news *news)
 {
 	struct jpfs_view *view = conversation->view;
 	bool may_keep;
-	struct stat st;
 
 	accept_locked(conversation);
 	/* Listed after all, when it has been on its way for long enough: only time tells. */
@@ -343,18 +386,12 @@ static void look_locked(struct jpfs_conversation *conversation, struct jpfs_entr
 		else
 			jpfs_work_add(conversation, JPFS_SETTLE_MS + 10);
 	}
-	/* Whatever goes on in it: what is true now may be kept, as long as the next change is heard. */
-	may_keep = conversation->is_watched && conversation->in_view && !conversation->is_local &&
-		   jpfs_notify_is_usable(view->notify);
+	may_keep = may_keep_truth_locked(conversation);
 	for (size_t i = 0; i < count; i++)
 		look_at_entry_locked(entries[i], may_keep, news);
 	look_at_absent_locked(conversation, may_keep, news);
-	if (conversation->told != 0 &&
-	    (!may_keep || jpfs_conversation_stat(conversation, &st) < 0 ||
-	     digest_of(&st) != conversation->told)) {
-		conversation->told = 0;
+	if (take_back_directory_locked(conversation, may_keep))
 		add_serial(news, conversation->object.serial);
-	}
 	if (has_other_listing_locked(conversation)) {
 		conversation->told_listing = 0;
 		news->is_listing = true;
@@ -424,13 +461,18 @@ void jpfs_told_look(struct jpfs_conversation *conversation)
 
 	if (view->notify == NULL)
 		return;
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	jpfs_listen_locked(conversation);
-	if (!conversation->is_reconciled && !view->is_read_only) {
-		/* Nothing that could be kept was told of it yet. And this is no moment to bring both sides
+	if (!jpfs_is_settled_locked(conversation)) {
+		/* Nothing but the directory was told of it yet. And this is no moment to bring both sides
 		 * together: whoever has just changed the store may be in the middle of it. */
+		bool is_other = take_back_directory_locked(conversation,
+							   may_keep_truth_locked(conversation));
+
 		jpfs_work_add(conversation, 500);
 		pthread_mutex_unlock(&conversation->lock);
+		if (is_other)
+			jpfs_notify_inode(view->notify, conversation->object.serial, false);
 		return;
 	}
 	jpfs_glance_begin_locked(conversation, &glance);

@@ -27,6 +27,10 @@
 /* Hear of changes of the durable copy from now on, if that is possible. */
 void jpfs_listen_locked(struct jpfs_conversation *conversation);
 
+/* Its sides were brought together, or never are. Until then nothing of what is in it is told, and of its
+ * directory, what the workspace has: that changes when they are. */
+bool jpfs_is_settled_locked(const struct jpfs_conversation *conversation);
+
 /* Whether what is said of the conversation now will be taken back when it changes. */
 bool jpfs_may_keep_locked(struct jpfs_conversation *conversation);
 
@@ -43,6 +47,10 @@ void jpfs_tell_listing_locked(struct jpfs_conversation *conversation,
 /* The root and its archive: `st` is what is told of one of them. */
 double jpfs_tell_partition(struct jpfs_view *view, const struct jpfs_object *partition,
 			   const struct stat *st);
+
+/* Its sides were brought together after the directory had been told of: if it is another now, the kernel is
+ * going to be told. */
+void jpfs_tell_again_locked(struct jpfs_conversation *conversation);
 
 /* Where a path in a conversation is, from the mount's root; new, or NULL without memory. */
 char *jpfs_mount_path_locked(const struct jpfs_conversation *conversation, const char *path);

@@ -335,7 +335,7 @@ static int make_transcript(const struct source *source, struct jpfs_object **ret
 
 static bool is_named(struct jpfs_conversation *conversation, const char *name, bool is_archived)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	char id[24];
 
 	if (conversation->is_archived != is_archived)
@@ -442,7 +442,7 @@ int jpfs_transcript_list(struct jpfs_view *view, struct jpfs_object *place,
 	for (size_t i = 0; i < count; i++) {
 		char name[NAME_MAX + 1] = "";
 
-		pthread_mutex_lock(&all[i]->lock);
+		jpfs_conversation_lock(all[i]);
 		if (all[i]->is_archived == is_archive)
 			(void)snprintf(name, sizeof(name), "%s", all[i]->name);
 		pthread_mutex_unlock(&all[i]->lock);

@@ -257,7 +257,7 @@ static void expect_more(struct jpfs_view *view, uint64_t id)
 
 	if (conversation == NULL)
 		return;
-	pthread_mutex_lock(&conversation->lock);
+	jpfs_conversation_lock(conversation);
 	conversation->has_returned = true;
 	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
 		char path[JPFS_PATH_BYTES];

@@ -21,6 +21,7 @@
  *     view->follow          finding a silo that was folded away
  *     view->table           the trees of objects, the list of errors; a leaf
  *     work->lock            the queue; a leaf
+ *     ahead->lock           (ahead.c) how far a walk has come; a leaf
  *     notify.c's locks      what is to be told the kernel; leaves
  *     the index's own lock  (core/dir_index.c); a leaf
  *     the base record's     (core/base_record.c); a leaf
@@ -109,6 +110,7 @@ struct jpfs_view {
 	struct jpfs_object transcripts, transcripts_archive;
 	struct jpfs_transcripts *transcript_cache; /* fs/transcripts.c */
 	struct jpfs_work *work;
+	struct jpfs_ahead *ahead;   /* NULL: nothing is done ahead */
 	struct jpfs_notify *notify; /* NULL: the kernel keeps nothing */
 	pid_t companion;            /* companion.h; 0: none */
 	/* Opening and closing a file that exists is no request: whoever was told of one may have it

@@ -135,7 +135,7 @@ enum share { NOTHING, COMMIT_ONLY, EVERYTHING };
  * wrote them is safe by it, and the workspace's copies can be made a moment later. */
 static enum share choose_share(struct jpfs_conversation *conversation, bool others_wait)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 	if (conversation->syncing > 0)
 		return NOTHING;
@@ -354,7 +354,7 @@ int jpfs_work_start(struct jpfs_view *view)
 /* Whether something of it could not be brought to its place although nothing is to come. */
 static bool is_left_over(struct jpfs_conversation *conversation)
 {
-	cleanup_unlock pthread_mutex_t *held = jp_lock(&conversation->lock);
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 
 	return conversation->dirty != NULL;
 }
@@ -486,7 +486,7 @@ void jpfs_work_count(struct jpfs_view *view, unsigned *ret_commits, unsigned *re
 	if (work == NULL || jpfs_view_snapshot(view, &all, &count) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		pthread_mutex_lock(&all[i]->lock);
+		jpfs_conversation_lock(all[i]);
 		for (struct jpfs_entry *entry = all[i]->dirty; entry != NULL;
 		     entry = entry->next_dirty)
 			(*ret_commits)++;
