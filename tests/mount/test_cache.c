@@ -73,6 +73,40 @@ static void a_first_walk_asks_for_listings_and_not_for_names(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* A walk is seen ahead, and what comes next is looked at before it is asked for. Then it changes. */
+static void what_changes_ahead_of_a_walk_is_seen_by_it(void)
+{
+	cleanup_fixture struct fixture f = {0};
+
+	if (!fixture_begin(&f))
+		return;
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "for i in $(seq 10 59); do cp -R \"$V/$X\" \"$V/175000000$i-walked\"; done\n");
+	fixture_umount(&f);
+	fixture_mount(&f);
+	step(&f, __LINE__,
+	     "[ $(ls \"$V\" | grep -c walked) = 50 ]\n"
+	     "for i in 10 11 12 13 14 15 16; do ls -l \"$V/175000000$i-walked\" >/dev/null; done\n"
+	     /* There is nothing to be seen of it from here; it takes a millisecond. */
+	     "sleep 0.3\n"
+	     "{ cat \"$D/17500000031-walked/events.json\"; echo; } > ../other\n"
+	     "cp ../other \"$D/17500000031-walked/.tmp\"\n"
+	     "mv \"$D/17500000031-walked/.tmp\" \"$D/17500000031-walked/events.json\"\n"
+	     "printf longer > \"$V/17500000032-walked/metadata.json\"\n"
+	     "rm \"$V/17500000033-walked/base_config.json\"\n"
+	     "sleep 0.3\n"
+	     "for i in $(seq 17 59); do ls -l \"$V/175000000$i-walked\"; done > ../listed\n"
+	     "[ $(ls -l \"$V/17500000031-walked\" | grep -c \" $(stat -c %s ../other) .*events\") "
+	     "= 1 ]\n"
+	     "[ $(ls -l \"$V/17500000032-walked\" | grep -c \" 6 .*metadata\") = 1 ]\n"
+	     "[ $(ls \"$V/17500000033-walked\" | grep -c base_config) = 0 ]\n"
+	     "cp \"$V/$X/metadata.json\" \"$V/17500000032-walked\"\n"
+	     "cp \"$V/$X/base_config.json\" \"$V/17500000033-walked\"\n");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 static void memory_goes_back_when_the_kernel_forgets(void)
 {
 	cleanup_fixture struct fixture f = {0};
@@ -264,6 +298,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		TEST(a_warm_walk_asks_nothing),
 		TEST(a_first_walk_asks_for_listings_and_not_for_names),
+		TEST(what_changes_ahead_of_a_walk_is_seen_by_it),
 		TEST(memory_goes_back_when_the_kernel_forgets),
 		TEST(what_is_changed_in_the_store_is_seen),
 		TEST(a_change_in_one_worktree_is_seen_in_the_other),
