@@ -10,7 +10,7 @@
  * requests a directory and for the nodes that it makes of the answers; nobody who is asked in this
  * way is faster. Files have no contents.
  */
-#define FUSE_USE_VERSION 314
+#define FUSE_USE_VERSION 312
 
 #include <dirent.h>
 #include <err.h>

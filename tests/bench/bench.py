@@ -44,6 +44,7 @@ class Tools:
     def __init__(self, arguments):
         self.jpfs = os.environ.get("JPFS_PROGRAM") or shutil.which("jpfs")
         self.act = os.environ.get("JPFS_BENCH_ACT")
+        self.answers = os.environ.get("JPFS_BENCH_ANSWERS")
         self.bindfs = shutil.which("bindfs")
         self.passthrough = os.environ.get("JPFS_BENCH_PASSTHROUGH")
         self.left_out = []  # and why

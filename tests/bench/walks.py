@@ -95,9 +95,14 @@ def _measure_first(world, row, pairs):
         front_end.mount()
         return front_end.time((*command, front_end.view))
 
+    front_ends = world.front_ends()
+    if world.answers.program:
+        world.answers.prepare()
+        front_ends.append(world.answers)
     results = in_turn(functools.partial(time_command, (*command, world.plain.view)),
                       {front_end.name: functools.partial(walk, front_end)
-                       for front_end in world.front_ends()}, pairs)
+                       for front_end in front_ends}, pairs)
+    world.answers.umount()
     world.jpfs.umount()
     world.jpfs.mount()
     yield from tell(world, row, results,

@@ -198,6 +198,19 @@ class Passthrough(Other):
                 self.view)
 
 
+class Answers(Other):
+    """The least that a first walk can cost: answers.c."""
+
+    name = "answers"
+
+    def command(self):
+        return (self.program, self.world.plain.view, self.view)
+
+    def prepare(self):
+        os.makedirs(self.view, exist_ok=True)
+        self.mount()
+
+
 class Jpfs(FrontEnd):
     """Ours: a worktree with all the files, in step with a store that has the same."""
 
@@ -294,6 +307,7 @@ class World:
         self.directory = tempfile.mkdtemp(prefix="jpfs-bench-", dir=tools.directory)
         self.plain = FrontEnd(self)
         self.jpfs = Jpfs(self, tools.jpfs)
+        self.answers = Answers(self, tools.answers)
         if "passthrough" in others and count * 4 + 100 > tools.descriptors:
             tools.left_out.append("passthrough_ll with %d conversations: it needs a descriptor for "
                                   "each file, and may have %d" % (count, tools.descriptors))
@@ -325,7 +339,8 @@ class World:
     def close(self):
         """Unmount, end, remove."""
         World.alive.remove(self)
-        for front_end in self.front_ends():
+        all_of_them = self.front_ends() + [self.answers]
+        for front_end in all_of_them:
             try:
                 front_end.umount()
             except CannotMeasure as failure:
@@ -333,7 +348,7 @@ class World:
                 subprocess.run(("fusermount3", "-u", "-z", front_end.view), check=False)
                 if front_end.pid is not None and is_alive(front_end.pid):
                     os.kill(front_end.pid, signal.SIGKILL)
-        if any(os.path.ismount(front_end.view) for front_end in self.front_ends()):
+        if any(os.path.ismount(front_end.view) for front_end in all_of_them):
             say("%s stays: something is still mounted in it" % self.directory)
             return
         shutil.rmtree(self.directory)
