@@ -10,13 +10,12 @@
  * requests a directory and for the nodes that it makes of the answers; nobody who is asked in this
  * way is faster. Files have no contents.
  */
-#define FUSE_USE_VERSION 312
+#include "fs/fuse.h"
 
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fuse_lowlevel.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
