@@ -46,7 +46,7 @@ static int restore_offline(struct jpfs_view *view, void *context)
 	if (r == 0 || r == -ENOENT)
 		r = jp_restore_file(view->silo, todo->kept, todo->file);
 	if (r == 0) { /* meet it, so that it is projected */
-		pthread_mutex_lock(&conversation->lock);
+		jpfs_conversation_lock(conversation);
 		r = jpfs_durable_stat_locked(conversation, jp_managed_from_name(todo->file), &st);
 		pthread_mutex_unlock(&conversation->lock);
 	}
