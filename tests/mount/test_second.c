@@ -248,6 +248,39 @@ static void jp_makes_a_directory_under_another_name_for_one_on_its_way_out(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* git has brought one file of it into the archive and nothing else; then jp saves it, and makes it live here.
+ * There is one directory: what was in the other one came along. */
+static void jp_makes_a_live_directory_of_what_the_archive_has_in_part(void)
+{
+	static const char *const delays[] = {"", "sleep 4; "};
+
+	for (size_t i = 0; i < COUNT_OF(delays); i++) {
+		cleanup_fixture struct fixture f = {0};
+		char script[1024];
+
+		if (!fixture_begin(&f))
+			return;
+		STEP(&f, "mkdir \"$V/.archive\"; git mv \"$V/$X\" \"$V/.archive/$X\"\n"
+			 "git commit -qm archived");
+		fixture_mount(&f);
+		(void)snprintf(script, sizeof(script), "%s%s%s",
+			       "until_ok test -d \"$D/" THIRD "\"\n"
+			       "mv \"$V/.archive/$X\" \"$V/$X\"; rm -r \"$V/$X\"\n"
+			       "git checkout -q -- \"$V/.archive/$X/base_config.json\"\n"
+			       "[ -d \"$D/$X\" ]; echo note > \"$V/.archive/$X/NOTE.md\"\n",
+			       delays[i],
+			       JP_SAVES
+			       "cp ../saved/metadata.json \"$D/$X/metadata.json\"\n"
+			       "save \"$X\" \"$V\"; [ ! -e \"$V/.archive/$X\" ]\n"
+			       "[ \"$(cat \"$V/$X/NOTE.md\")\" = note ]\n"
+			       "rm -f ../saved/NOTE.md; diff -r -x NOTE.md ../saved \"$V/$X\"");
+		STEP(&f, script);
+		fixture_umount(&f);
+		STEP(&f, "[ ! -e \"$V/.archive/$X\" ]; diff -r \"$V/$X\" \"$D/$X\"");
+		CHECK_INVARIANTS(&f);
+	}
+}
+
 /* Only jp has saved it in the store before: a copy beside the archived one is somebody's mistake. */
 static void a_copy_of_an_archived_one_is_refused_and_harms_nothing(void)
 {
@@ -277,6 +310,7 @@ int main(void)
 		TEST(jp_makes_a_live_directory_of_what_is_archived_here),
 		TEST(what_jp_makes_live_is_not_met_in_the_archive_at_that_moment),
 		TEST(jp_makes_a_directory_under_another_name_for_one_on_its_way_out),
+		TEST(jp_makes_a_live_directory_of_what_the_archive_has_in_part),
 		TEST(a_copy_of_an_archived_one_is_refused_and_harms_nothing),
 		CU_TEST_INFO_NULL,
 	};
