@@ -348,6 +348,48 @@ static void a_removal_that_stops_half_way_loses_nothing(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* git switches to where it is not, and a file that git does not track keeps the directory; or somebody removes
+ * jp's three files and leaves the directory as it is. What was removed is removed after mounting, too. */
+static void a_directory_that_lost_all_of_jps_files_stays_so_across_mounts(void)
+{
+	static const char *const ways[] = {
+		"echo note > \"$V/$X/NOTE\"; until_ok test -e \"$D/$X/NOTE\"; rm \"$V/$X/\"*.json",
+		"rm \"$V/$X/\"*",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		cleanup_fixture struct fixture f = {0};
+		char snapshot[512];
+
+		if (!fixture_begin(&f))
+			return;
+		fixture_mount(&f);
+		STEP(&f, "until_ok test -d \"$D/" THIRD "\"");
+		fixture_umount(&f); /* what both sides are is known from here on */
+		fixture_mount(&f);
+		STEP(&f, ways[i]);
+		fixture_umount(&f);
+		for (int j = 0; j < 3; j++) {
+			(void)snprintf(snapshot, sizeof(snapshot),
+				       "[ -d \"$V/$X\" ]; [ -z \"$(ls \"$V/$X\" | grep json)\" ]\n"
+				       "[ -e \"$D/$X/events.json\" ]\n"
+				       "find \"$V\" \"$D\" -printf '%%p %%y %%m %%T@ %%s\\n' | "
+				       "sort > ../now%d\n"
+				       "diff ../now0 ../now%d",
+				       j, j);
+			STEP(&f, snapshot);
+			fixture_mount(&f);
+			STEP(&f, "ls -l \"$V\" \"$V/$X\"; [ ! -e \"$V/$X/events.json\" ]");
+			if (j < 2)
+				fixture_umount(&f);
+		}
+		STEP(&f, "git checkout -q -- .jp; cmp \"$V/$X/events.json\" \"$D/$X/events.json\"\n"
+			 "[ -z \"$(git status --porcelain -uno)\" ]");
+		fixture_umount(&f);
+		CHECK_INVARIANTS(&f);
+	}
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -368,6 +410,7 @@ int main(void)
 		TEST(git_clean_takes_conversations_out_of_the_worktree_only),
 		TEST(git_stash_of_untracked_files_and_back),
 		TEST(a_removal_that_stops_half_way_loses_nothing),
+		TEST(a_directory_that_lost_all_of_jps_files_stays_so_across_mounts),
 		CU_TEST_INFO_NULL,
 	};
 
