@@ -390,6 +390,59 @@ static void a_directory_that_lost_all_of_jps_files_stays_so_across_mounts(void)
 	}
 }
 
+/*
+ * jp has deleted the durable directory and copied it back from a worktree that does not show what others have
+ * put into theirs: those files are nowhere but here. When they go with their directory, the store gets them;
+ * by themselves they come to the trash.
+ */
+static void what_only_this_worktree_has_is_kept_when_it_goes(void)
+{
+	/* While somebody is changing the durable directory, jp for all that is known, nothing new comes into it. */
+	static const char *const ways[] = {
+		"rm -r \"$WV/$X\"; for text in note deep; do\n"
+		"grep -rq $text \"$D/$X\" \"$S/jpfs/trash\" || fail \"$text is lost\"; done",
+		"sleep 0.3; rm -r \"$WV/$X\"; is_whole",
+		"sleep 0.3; \"$J\" -C \"$W\" unproject $X; is_whole",
+		"rm -r \"$WV/$X/NOTE.md\" \"$WV/$X/sub\"; ls \"$WV/$X\" | grep -v json && fail "
+		"listed\n"
+		"until_ok grep -rq note \"$S/jpfs/trash/17457886043\"\n"
+		"until_ok grep -rq deep \"$S/jpfs/trash/17457886043\"\n"
+		"[ ! -e \"$D/$X/NOTE.md\" ]; [ ! -e \"$D/$X/sub\" ]",
+		"sleep 0.3; mkdir -p \"$WV/.trash\"; mv \"$WV/$X\" \"$WV/.trash/\"; is_whole",
+		"sleep 0.3; git worktree remove --force \"$W\"; is_whole",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		cleanup_fixture struct fixture f = {0};
+		char other[300], script[1024];
+
+		if (!fixture_begin(&f))
+			return;
+		fixture_mount(&f);
+		STEP(&f, "until_ok test -d \"$D/" THIRD "\"; git worktree add -q \"$W\"");
+		(void)snprintf(other, sizeof(other), "%.255s/wt", f.base);
+		fixture_mount_at(&f, other, "");
+		STEP(&f, "echo note > \"$WV/$X/NOTE.md\"; mkdir \"$WV/$X/sub\"\n"
+			 "echo deep > \"$WV/$X/sub/file\"; until_ok test -e \"$D/$X/NOTE.md\"\n"
+			 "until_ok test -e \"$D/$X/sub/file\"; cp -a \"$WV/$X\" ../copy\n"
+			 "rm -r \"$D/$X\"; mkdir \"$D/$X\"; cp \"$V/$X/\"*.json \"$D/$X/\"\n"
+			 "[ ! -e \"$D/$X/NOTE.md\" ]; cmp ../copy/NOTE.md \"$WV/$X/NOTE.md\"");
+		(void)snprintf(script, sizeof(script),
+			       "is_whole() { cmp ../copy/NOTE.md \"$D/$X/NOTE.md\"\n"
+			       "cmp ../copy/sub/file \"$D/$X/sub/file\"; }\n%s",
+			       ways[i]);
+		STEP(&f, script);
+		STEP(&f, "for n in metadata base_config events; do\n"
+			 "cmp ../copy/$n.json \"$D/$X/$n.json\"; done");
+		if (i == COUNT_OF(ways) - 1)
+			fixture_wait_end(&f, other);
+		else
+			fixture_umount_at(&f, other);
+		fixture_umount(&f);
+		CHECK_INVARIANTS(&f);
+	}
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -411,6 +464,7 @@ int main(void)
 		TEST(git_stash_of_untracked_files_and_back),
 		TEST(a_removal_that_stops_half_way_loses_nothing),
 		TEST(a_directory_that_lost_all_of_jps_files_stays_so_across_mounts),
+		TEST(what_only_this_worktree_has_is_kept_when_it_goes),
 		CU_TEST_INFO_NULL,
 	};
 
