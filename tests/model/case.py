@@ -86,6 +86,7 @@ class Case:
         self.durable = set()  # digits that were ever durable
         self.removed_by_jp = set()  # digits
         self.remade_by_jp = set()  # digits whose durable directory was another one before
+        self.removed_elsewhere = set()  # (digits, name) of unmanaged files that one worktree removed
         self.shared_notes = set()  # (digits, name) of unmanaged files that git may bring to both worktrees
         self.shape = {}  # digits: whether it has a base_config.json
         self.next_id = 17457886043
@@ -423,7 +424,8 @@ class Case:
         What a mount does not show yet of what another worktree or jp has stored. Whoever writes in that
         moment writes to the version that is still shown: it is kept, and another one is current.
         """
-        self.look()
+        if not self.observe():
+            self.adopt()  # what is durable since a moment ago leaves the one before beside a draft
         for tree in self.mounted():
             side = self.sides[tree]
             for name in MANAGED if digits in side.places and digits in self.ledger.places else ():

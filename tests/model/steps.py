@@ -428,6 +428,7 @@ def remove_a_note(case, random):
         return
     case.world.note("%s: %s/%s removed" % (tree.name, digits, name))
     data = side.notes.pop((digits, name))
+    case.removed_elsewhere.add((digits, name))
     if (digits in case.ledger.places and case.is_alone(tree, digits, name) and
             read(case.store_path(digits, name)) == data):
         side.removed_notes[digits, name] = data
@@ -792,15 +793,17 @@ def umount(case, random):
     case.umount(tree)
 
 
-def forget_what_jp_dropped(case, before, after):
+def forget_what_others_dropped(case, before, after):
     """
     NEEDSWORK: jp deletes a durable directory and makes it again from one worktree (or another worktree
-    does). The unmanaged files that only another worktree shows come back into it when that one is mounted.
+    does), or another worktree removes a file that both have, which is carried out seconds later. The
+    unmanaged files that only this worktree shows come back into the store when it is mounted.
     """
     for path in set(after) - set(before):
         directory, name = os.path.split(path)
+        digits = digits_of(os.path.basename(directory))
         if (path.startswith(case.world.store + "/") and name not in MANAGED and
-                digits_of(os.path.basename(directory)) in case.remade_by_jp):
+                (digits in case.remade_by_jp or (digits, name) in case.removed_elsewhere)):
             del after[path]
             if before.get(directory) and after.get(directory):
                 after[directory] = before[directory]
@@ -822,7 +825,7 @@ def umount_and_mount_idly(case, random):
     tree.umount()
     after = snapshot(case.world.store, tree.view)
     if not case.is_strict:
-        forget_what_jp_dropped(case, before, after)
+        forget_what_others_dropped(case, before, after)
     changed = difference(before, after)
     if changed and not case.sides[tree].incomplete:  # a removed file comes back at mounting
         raise Failure("mounting and unmounting changed\n" + changed)
