@@ -655,7 +655,7 @@ def git_runs(case, random, tree, *arguments):
     case.flush_all()
     side = case.sides[tree]
     before = dict(case.look())
-    tracked = tracked_in(tree)
+    tracked, removed, directories = tracked_in(tree), removed_in(tree), directories_in(tree)
     shown = set(side.places)
     case.change(tree, None)
     if tree.is_mounted:
@@ -669,10 +669,10 @@ def git_runs(case, random, tree, *arguments):
     if arguments[0] == "clean":
         shown = set()
     if done.returncode == 0:
-        expect |= tracked_in(tree) & whole_in(tree) & shown
+        expect |= tracked_in(tree) & whole_in(tree) & shown - removed
     case.settle(tree, expect, may_hide=True)
     case.share_notes(tree)
-    for digits, directory in directories_in(tree):
+    for digits, directory in directories | directories_in(tree):
         if digits not in side.places and os.path.lexists(tree.root + "/" + directory):
             side.incomplete.add(digits)  # git left something of it, or brought only some of it
     if not case.features["git_drafts"]:
@@ -686,10 +686,10 @@ def git_runs(case, random, tree, *arguments):
 
 
 def directories_in(tree):
-    """(digits, path) of the conversations that git tracks here, or that were there before it ran."""
+    """(digits, path) of the conversations that git tracks here, or tracked before it ran the last time."""
     names = tree.git("ls-files", "-z", ".jp/conversations").stdout.split("\0")
     names += tree.git("ls-tree", "-r", "-z", "--name-only", "ORIG_HEAD", ".jp/conversations").stdout.split("\0")
-    names += tree.git("ls-tree", "-r", "-z", "--name-only", "@{1}", ".jp/conversations").stdout.split("\0")
+    names += tree.git("ls-tree", "-r", "-z", "--name-only", "HEAD@{1}", ".jp/conversations").stdout.split("\0")
     found = {os.path.dirname(name) for name in names if name.endswith(".json")}
     return {(digits_of(os.path.basename(path)), path) for path in found if digits_of(os.path.basename(path))}
 
@@ -698,6 +698,16 @@ def tracked_in(tree):
     """Digits of the conversations that git tracks here."""
     names = tree.git("ls-files", "-z", ".jp/conversations").stdout.split("\0")
     return {digits_of(part) for name in names for part in name.split("/")[2:4] if digits_of(part)}
+
+
+def removed_in(tree):
+    """
+    Digits of which git tracks a directory that is not here: a reset may leave it so. It is archived, say,
+    and jp or git has made it live, too: only one of the two is shown.
+    """
+    names = tree.git("ls-files", "-z", ".jp/conversations").stdout.split("\0")
+    paths = {os.path.dirname(name) for name in names}
+    return {digits_of(os.path.basename(path)) for path in paths if not os.path.isdir(tree.root + "/" + path)}
 
 
 def whole_in(tree):
