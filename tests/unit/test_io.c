@@ -120,8 +120,11 @@ static void a_file_that_is_exchanged_while_it_is_opened_is_no_escape(void)
 		return; /* not here */
 	root = open_dir(dir.fd, "root");
 	other = fork();
-	while (other == 0)
-		(void)renameat2(dir.fd, "root/inner/file", dir.fd, "outer", RENAME_EXCHANGE);
+	if (other == 0) {
+		for (;;)
+			(void)renameat2(dir.fd, "root/inner/file", dir.fd, "outer",
+					RENAME_EXCHANGE);
+	}
 	CU_ASSERT_FATAL(other > 0);
 	for (int i = 0; i < OPENED_TIMES && failures < 10; i++) {
 		r = try_beneath(root, "inner/file");
