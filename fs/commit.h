@@ -34,6 +34,8 @@ must_check int jpfs_sync_placed(struct jpfs_conversation *conversation,
 
 /* ---- placing.c: into a durable directory that somebody may be removing ---- */
 
+/* Whether somebody else is changing the durable directory at this moment, and may be removing it. */
+bool jpfs_durable_is_changing_locked(struct jpfs_conversation *conversation);
 /* Whether the directories above a path are being changed by somebody else, and may be gone already. */
 bool jpfs_durable_is_going_locked(struct jpfs_conversation *conversation, const char *path);
 /* Give the staged file its name in the durable directory `parent`. -ENOENT, -EAGAIN: that is going. */

@@ -73,6 +73,11 @@ static void remember(struct jpfs_conversation *conversation, const struct jpfs_p
 		    !is_there)
 			continue;
 		jpfs_know_version_locked(conversation, which, &st);
+		/* The workspace does not have it yet, and jp may delete the durable directory before. */
+		if (!pairs[i].is_same) {
+			jpfs_hold_durable_locked(conversation, which);
+			jpfs_glance_renew_locked(conversation);
+		}
 		if (pairs[i].is_same && pairs[i].is_workspace)
 			conversation->same[which] = (struct jpfs_version){
 				pairs[i].workspace.st_ino,

@@ -62,6 +62,15 @@ must_check int jpfs_layout_retire_workspace_locked(struct jpfs_conversation *con
 /* The workspace follows a durable stream that has no base_config.json. */
 must_check int jpfs_layout_project(struct jpfs_conversation *conversation);
 
+/* ---- only_here.c: files of others that only the workspace has ---- */
+
+bool jpfs_is_durable_path_locked(struct jpfs_conversation *conversation, const char *path);
+/* Whether the store lacks a file of the workspace; true also where nobody can tell. */
+bool jpfs_is_only_here_locked(struct jpfs_conversation *conversation, const char *path);
+/* Before the workspace's directory goes: the store gets what only it has, removed a moment ago or not. What
+ * cannot be put there at this moment comes to the trash. 0, also without a durable copy; -errno. */
+must_check int jpfs_save_only_here_locked(struct jpfs_conversation *conversation);
+
 /* ---- returned.c: files that git makes while the mount comes back ---- */
 
 /* The workspace lacks this file, and git may be about to make it: it is hidden until then. */

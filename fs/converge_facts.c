@@ -37,28 +37,48 @@ static int compare_bytes(struct jpfs_conversation *conversation, const struct jp
 	return r < 0 ? r : 0;
 }
 
+/* Whether a directory is there and has none of jp's files any more, as they were removed from it one by
+ * one. Not one that git is just beginning, and not what a whole directory of the same ID may stand
+ * beside. */
+static bool is_emptied_directory(struct jpfs_conversation *conversation)
+{
+	char place[JPFS_PATH_BYTES];
+	struct stat st;
+
+	if (conversation->has_returned ||
+	    jpfs_second_is_noted(conversation->view, conversation->id))
+		return false;
+	jpfs_workspace_path(conversation, "", place);
+	return jpfs_stat_beneath(conversation->view->workspace_fd, place, &st) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 /*
  * Whether the workspace's directory is the one that was there when both sides were equal: one of its
- * files still is as it was. What such a directory lacks was removed; what another one lacks (the old
- * one went, and git has begun a new one) has not come yet. 1, 0, -errno.
+ * files still is as it was, or there is none any more. What such a directory lacks was removed; what
+ * another one lacks (the old one went, and git has begun a new one) has not come yet. 1, 0, -errno.
  */
 static int is_known_directory(struct jpfs_conversation *conversation, const struct jp_base *base)
 {
-	for (int i = 0; i < JP_MANAGED_COUNT; i++) {
+	bool is_known = false, is_any_there = false;
+
+	for (int i = 0; i < JP_MANAGED_COUNT; i++)
+		is_known = is_known || base->files[i].is_there;
+	for (int i = 0; i < JP_MANAGED_COUNT && is_known; i++) {
 		struct stat st;
 		bool is_there;
 		int r;
 
-		if (!base->files[i].is_there)
-			continue;
 		r = jpfs_stat_side_locked(conversation, false, (enum jp_managed)i, &st, &is_there);
 		if (r < 0)
 			return r;
-		if (is_there && (jp_stamp_matches(&base->files[i].workspace, &st) ||
-				 jp_stamp_matches(&base->files[i].draft, &st)))
+		if (is_there && base->files[i].is_there &&
+		    (jp_stamp_matches(&base->files[i].workspace, &st) ||
+		     jp_stamp_matches(&base->files[i].draft, &st)))
 			return 1;
+		is_any_there = is_any_there || is_there;
 	}
-	return 0;
+	return is_known && !is_any_there && is_emptied_directory(conversation);
 }
 
 /* Whether what one side has is what both were, when the other side has nothing. */

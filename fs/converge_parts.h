@@ -32,6 +32,9 @@ must_check int jpfs_gather_unit_locked(struct jpfs_conversation *conversation,
 				       size_t count, struct jp_unit_facts *facts);
 /* So new that somebody may still be writing it. */
 bool jpfs_is_recent(const struct stat *st);
+/* Copy a file or directory that the durable directory lacks, by way of staging: whole or not at all. -EEXIST:
+ * somebody was quicker; -ENOENT: one of the two directories is not there. */
+must_check int jpfs_take_tree_locked(struct jpfs_conversation *conversation, const char *path);
 /* Files that are not jp's, in a directory of the conversation and below. */
 must_check int jpfs_converge_unmanaged_locked(struct jpfs_conversation *conversation,
 					      const char *directory, int depth);

@@ -22,8 +22,7 @@ bool jpfs_is_recent(const struct stat *st)
 	return st->st_mtim.tv_sec > now.tv_sec - 10;
 }
 
-/* Copy what the durable directory lacks, by way of staging: whole or not at all. */
-static int take_tree(struct jpfs_conversation *conversation, const char *path)
+int jpfs_take_tree_locked(struct jpfs_conversation *conversation, const char *path)
 {
 	struct jpfs_view *view = conversation->view;
 	cleanup_close int from = -EBADF, to = -EBADF;
@@ -41,7 +40,7 @@ static int take_tree(struct jpfs_conversation *conversation, const char *path)
 	r = jp_copy_tree(from, name, view->staging.fd, staged, NULL);
 	if (r == 0)
 		r = jp_rename_noreplace(view->staging.fd, staged, to, name);
-	if (r == -ENOENT)
+	if (r == -ENOENT && faccessat(view->staging.fd, staged, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		r = 0; /* a FIFO or the like: nothing was copied */
 	if (r < 0)
 		jp_ignore(jp_remove_tree(view->staging.fd, staged)); /* the workspace has it */
@@ -99,7 +98,7 @@ int jpfs_converge_unmanaged_locked(struct jpfs_conversation *conversation, const
 			continue; /* gone meanwhile */
 		if (durable_parent < 0 ||
 		    fstatat(durable_parent, name, &durable, AT_SYMLINK_NOFOLLOW) < 0) {
-			r = take_tree(conversation, path);
+			r = jpfs_take_tree_locked(conversation, path);
 			continue;
 		}
 		if (S_ISDIR(workspace.st_mode) && S_ISDIR(durable.st_mode) && depth < 32)

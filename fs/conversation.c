@@ -152,7 +152,10 @@ int jpfs_remove_projection_locked(struct jpfs_conversation *conversation, int pa
 {
 	struct jpfs_view *view = conversation->view;
 	char temporary[NAME_MAX + 1];
+	int r = jpfs_save_only_here_locked(conversation);
 
+	if (r < 0)
+		return r;
 	jpfs_view_temporary_name(view, temporary);
 	/* Where it cannot have another name, it goes as it is. */
 	if (jp_sys->renameat2(parent, name, view->workspace_fd, temporary, 0) < 0)

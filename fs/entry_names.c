@@ -54,25 +54,6 @@ static int doom(struct jpfs_conversation *conversation, const char *path)
 	return 0;
 }
 
-static bool is_durable_path(struct jpfs_conversation *conversation, const char *path)
-{
-	char place[JPFS_PATH_BYTES];
-
-	return jpfs_durable_path_locked(conversation, path, place) == 0 &&
-	       faccessat(conversation->view->silo->conversations_fd, place, F_OK,
-			 AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-/* A conversation without a durable copy: if the whole directory goes, it gets one first, and for
- * that the workspace's files have to be there until then. */
-static bool is_all_there_is(struct jpfs_conversation *conversation, const char *path)
-{
-	char place[JPFS_PATH_BYTES];
-
-	return !jp_name_is_temporary(path) &&
-	       jpfs_durable_path_locked(conversation, "", place) != 0; /* or nobody can tell */
-}
-
 /* A program's temporary file that was synced or stayed for long is stored like any other; when it
  * goes, it leaves no trace. A backup (`name~`) is what a person may want back, and waits. */
 static int remove_durable_now(struct jpfs_conversation *conversation, const char *path)
@@ -184,10 +165,11 @@ int jpfs_entry_unlink_locked(struct jpfs_conversation *conversation, const char 
 	leave_staged(entry);
 	if (jp_name_is_temporary(path) && path[strlen(path) - 1] != '~')
 		r = remove_durable_now(conversation, path);
-	else if (entry->is_dirty || is_durable_path(conversation, path)) {
+	else if (entry->is_dirty || jpfs_is_durable_path_locked(conversation, path)) {
 		r = doom(conversation, path);
 		jpfs_work_add(conversation, 4000);
-	} else if (is_all_there_is(conversation, path)) {
+	} else if (jpfs_is_only_here_locked(conversation, path)) {
+		/* If the whole directory goes, the store gets it before: until then it stays. */
 		jpfs_note_remove(&conversation->added, path);
 		jpfs_work_add(conversation, 4000);
 		return jpfs_note_add(&conversation->removed, path);
@@ -215,7 +197,7 @@ int jpfs_entry_rmdir_locked(struct jpfs_conversation *conversation, const char *
 		return r < 0 ? r : -ENOTEMPTY;
 	jpfs_conversation_changed_locked(conversation);
 	jpfs_entry_orphan_locked(entry);
-	if (is_durable_path(conversation, path)) {
+	if (jpfs_is_durable_path_locked(conversation, path)) {
 		r = jpfs_note_add(&conversation->doomed, path);
 		jpfs_work_add(conversation, 4000);
 	}
@@ -376,7 +358,7 @@ static int arrive(struct jpfs_conversation *conversation, struct jpfs_entry *ent
 
 	entry->was_unseen = entry->managed == JP_UNMANAGED && !replaces &&
 			    jpfs_note_find(conversation->doomed, entry->path) == NULL &&
-			    is_durable_path(conversation, entry->path);
+			    jpfs_is_durable_path_locked(conversation, entry->path);
 	jpfs_entry_supersede_locked(conversation, entry->path);
 	if (entry->managed != JP_UNMANAGED) {
 		jpfs_base_returns_locked(conversation, entry->managed);
@@ -405,7 +387,7 @@ static int depart(struct jpfs_conversation *conversation, const char *path)
 		note_hidden(conversation);
 		return 0;
 	}
-	if (is_durable_path(conversation, path)) {
+	if (jpfs_is_durable_path_locked(conversation, path)) {
 		struct jpfs_note *note;
 
 		r = doom(conversation, path);

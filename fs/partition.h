@@ -36,6 +36,8 @@ bool jpfs_is_partition(const struct jpfs_object *object);
 
 must_check int jpfs_second_note(struct jpfs_view *view, uint64_t id);
 void jpfs_seconds_forget(struct jpfs_view *view);
+/* Whether there was a second directory of an ID when the workspace was read. */
+bool jpfs_second_is_noted(struct jpfs_view *view, uint64_t id);
 /* Whether a name is a second directory's whose first one has gone. */
 bool jpfs_second_is_waiting(struct jpfs_view *view, const char *name);
 /* Make a directory of the workspace a conversation of the view, if none has its ID: a new reference,

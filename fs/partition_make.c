@@ -91,11 +91,24 @@ static bool is_live_in_store(struct jpfs_view *view, uint64_t id, const char *na
 	       strcmp(path, name) == 0;
 }
 
+/* Whether somebody finds a conversation here. Of what is archived, a part is none, however long it has
+ * been there: git has brought one of its files, say. */
+static bool is_shown(struct jpfs_conversation *conversation)
+{
+	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_enter(conversation);
+
+	if (!conversation->is_archived)
+		return jpfs_conversation_is_listed(conversation);
+	jpfs_conversation_settle_locked(conversation);
+	return conversation->incomplete_ms == 0;
+}
+
 /*
  * jp saves in the store first, and then makes the same live directory here, if it finds none. What this
  * worktree has archived stays where it is, as a second directory of its ID (second.c): jp has such a
  * conversation live and archived. One that it was not shown, because it is on its way in or out, gets
- * the new name. Anybody else who wants one more directory for an ID is told that it has one.
+ * the new name, and so does what is archived only in part: nobody would see to a piece that is
+ * beside the whole. Anybody else who wants one more directory for an ID is told that it has one.
  *
  * Returns: 0, and the way is free or *ret is what was made; -errno.
  */
@@ -112,16 +125,14 @@ static int make_way(struct jpfs_view *view, struct jpfs_object *parent, uint64_t
 	object = &conversation->object;
 	if (parent->kind != JPFS_ROOT || view->is_read_only || !is_live_in_store(view, id, name))
 		return -EEXIST;
-	if (!conversation->is_archived) {
-		jpfs_conversation_lock(conversation);
-		r = jpfs_conversation_is_listed(conversation) ? -EEXIST : 0;
-		pthread_mutex_unlock(&conversation->lock);
-		if (r == 0)
-			r = jpfs_partition_rename_held(conversation, parent, name);
+	if (!is_shown(conversation)) {
+		r = jpfs_partition_rename_held(conversation, parent, name);
 		if (r == 0)
 			*ret = TAKE_PTR(object);
 		return r;
 	}
+	if (!conversation->is_archived)
+		return -EEXIST;
 	/* What was closed before this moment goes first. */
 	jp_ignore(jpfs_commit_conversation(conversation, true, &wait)); /* it is tried again */
 	r = jpfs_second_note(view, id);

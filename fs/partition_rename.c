@@ -152,6 +152,7 @@ static int rename_away(struct jpfs_conversation *conversation, struct jpfs_objec
 		if ((conversation->drafts & (1U << i)) != 0)
 			jp_ignore(jpfs_keep_loser_locked(conversation, (enum jp_managed)i));
 	}
+	jp_ignore(jpfs_save_only_here_locked(conversation));
 	jpfs_workspace_path(conversation, "", from);
 	r = jpfs_mkdir_beneath(view->workspace_fd, from, 0777 & ~view->umask);
 	if (r < 0 && r != -EEXIST)

@@ -30,16 +30,21 @@ static bool is_changing(const struct jpfs_conversation *conversation, int direct
 	       !jpfs_version_matches(&conversation->own_change, &st);
 }
 
-bool jpfs_durable_is_going_locked(struct jpfs_conversation *conversation, const char *path)
+bool jpfs_durable_is_changing_locked(struct jpfs_conversation *conversation)
 {
 	cleanup_close int top = -EBADF;
 	char place[JPFS_PATH_BYTES];
 
-	if (strchr(path, '/') == NULL || jpfs_durable_path_locked(conversation, "", place) < 0)
+	if (jpfs_durable_path_locked(conversation, "", place) < 0)
 		return false;
 	top = jp_open_beneath(conversation->view->silo->conversations_fd, place,
 			      O_PATH | O_DIRECTORY, 0);
 	return top >= 0 && is_changing(conversation, top);
+}
+
+bool jpfs_durable_is_going_locked(struct jpfs_conversation *conversation, const char *path)
+{
+	return strchr(path, '/') != NULL && jpfs_durable_is_changing_locked(conversation);
 }
 
 /* Whether there is no durable file of this name yet, and may be none. */

@@ -175,6 +175,19 @@ static int save_what_was_being_removed(struct jpfs_conversation *conversation, b
 	return r == -EBADMSG || r == -EAGAIN ? 0 : r;
 }
 
+/* Whether the store has what the workspace loses: a file, or a directory of which no file waits here, too. */
+static bool is_stored_elsewhere(struct jpfs_conversation *conversation, const char *path)
+{
+	size_t length = strlen(path);
+
+	for (const struct jpfs_note *note = conversation->removed; note != NULL;
+	     note = note->next) {
+		if (strncmp(note->path, path, length) == 0 && note->path[length] == '/')
+			return false;
+	}
+	return jp_name_is_temporary(path) || jpfs_is_durable_path_locked(conversation, path);
+}
+
 /* Unmanaged files that the workspace still has although they were removed. */
 static int carry_out_removed(struct jpfs_conversation *conversation, bool is_final,
 			     int64_t *wait_ms)
@@ -192,12 +205,13 @@ static int carry_out_removed(struct jpfs_conversation *conversation, bool is_fin
 	for (note = conversation->removed; note != NULL && conversation->in_view; note = next) {
 		int64_t age = jpfs_now_ms() - note->since_ms;
 		cleanup_close int parent = -EBADF;
+		bool is_stored = is_durable && is_stored_elsewhere(conversation, note->path);
 		const char *name;
 		int r;
 
 		next = note->next;
-		/* Without a durable copy: when it is clear that the directory stays. */
-		if (!is_durable && !is_final &&
+		/* What the store does not have: when it is clear that the directory stays. */
+		if (!is_stored && !is_final &&
 		    (age < SETTLE_MS || conversation->incomplete_ms != 0)) {
 			jpfs_wait_at_most(wait_ms,
 					  age < SETTLE_MS ? SETTLE_MS - age + 10 : SETTLE_MS);
@@ -206,9 +220,9 @@ static int carry_out_removed(struct jpfs_conversation *conversation, bool is_fin
 		parent = jpfs_open_side_parent_locked(conversation, false, note->path, &name);
 		r = parent;
 		if (parent >= 0)
-			r = is_durable ? jp_remove_tree(parent, name)
-				       : jp_keep_move(view->silo->trash_fd, conversation->id,
-						      parent, name, note->path);
+			r = is_stored ? jp_remove_tree(parent, name)
+				      : jp_keep_move(view->silo->trash_fd, conversation->id, parent,
+						     name, note->path);
 		if (r == 0 || r == -ENOENT)
 			jpfs_note_remove(&conversation->removed, note->path);
 		else

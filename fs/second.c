@@ -42,7 +42,7 @@ void jpfs_seconds_forget(struct jpfs_view *view)
 	view->second_count = 0;
 }
 
-static bool is_noted(struct jpfs_view *view, uint64_t id)
+bool jpfs_second_is_noted(struct jpfs_view *view, uint64_t id)
 {
 	cleanup_unlock pthread_mutex_t *held = jp_lock(&view->table);
 
@@ -66,7 +66,7 @@ bool jpfs_second_is_waiting(struct jpfs_view *view, const char *name)
 {
 	uint64_t id;
 
-	return jp_conversation_id_parse(name, &id) == 0 && is_noted(view, id) &&
+	return jp_conversation_id_parse(name, &id) == 0 && jpfs_second_is_noted(view, id) &&
 	       !is_in_view(view, id);
 }
 
@@ -137,7 +137,7 @@ int jpfs_seconds_sweep_held(struct jpfs_view *view, bool only_archived)
 		char path[JPFS_PATH_BYTES];
 
 		/* In the archive nothing is shown any more, so what is there is a second one. */
-		if (!is_noted(view, entries[i].id) ||
+		if (!jpfs_second_is_noted(view, entries[i].id) ||
 		    (only_archived ? !entries[i].is_archived : is_in_view(view, entries[i].id)))
 			continue;
 		(void)snprintf(path, sizeof(path), "%s%s",

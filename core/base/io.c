@@ -32,12 +32,14 @@ int jp_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 	};
 	int fd;
 
-	/* The kernel asks for another try when a rename raced with the walk; openat2(2), EAGAIN. */
+	/* The kernel asks for another try when a rename raced with the walk; openat2(2), EAGAIN. What
+	 * was found and is renamed to elsewhere before the walk ends (a commit exchanges what somebody is
+	 * just opening) is an escape to it, EXDEV: another try finds what has the name now. */
 	for (int tries = 0; tries < 100; tries++) {
 		fd = jp_sys->openat2(dirfd, path, &how);
 		if (fd >= 0)
 			return fd;
-		if (errno != EAGAIN && errno != EINTR)
+		if (errno != EAGAIN && errno != EINTR && errno != EXDEV)
 			break;
 	}
 	return -errno;

@@ -86,6 +86,7 @@ class Case:
         self.durable = set()  # digits that were ever durable
         self.removed_by_jp = set()  # digits
         self.remade_by_jp = set()  # digits whose durable directory was another one before
+        self.removed_elsewhere = set()  # (digits, name) of unmanaged files that one worktree removed
         self.shared_notes = set()  # (digits, name) of unmanaged files that git may bring to both worktrees
         self.shape = {}  # digits: whether it has a base_config.json
         self.next_id = 17457886043
@@ -283,10 +284,12 @@ class Case:
         for digits, place in list(side.places.items()):
             for name in MANAGED:
                 self.check_file(tree, digits, place, name)
-        for (digits, name), data in side.notes.items():
+        for (digits, name), data in list(side.notes.items()):
             if digits in side.places:
                 shown = read(tree.path(side.places[digits], name))
-                if shown != data:
+                if shown != data and (digits, name) in self.shared_notes and self.is_stored(digits, name, shown):
+                    side.notes[digits, name] = shown  # git has just written it in another worktree
+                elif shown != data:
                     raise Failure("%s shows %s/%s as\n%s\nand not as it was written:\n%s" % (
                         tree.name, digits, name, text(shown), text(data)))
 
@@ -423,7 +426,8 @@ class Case:
         What a mount does not show yet of what another worktree or jp has stored. Whoever writes in that
         moment writes to the version that is still shown: it is kept, and another one is current.
         """
-        self.look()
+        if not self.observe():
+            self.adopt()  # what is durable since a moment ago leaves the one before beside a draft
         for tree in self.mounted():
             side = self.sides[tree]
             for name in MANAGED if digits in side.places and digits in self.ledger.places else ():
@@ -613,6 +617,9 @@ class Case:
                 wrong.append("%s/%s was removed in %s and is neither in the trash nor in the store: %r" % (
                     digits, name, tree.name, data))
         return "\n".join(wrong)
+
+    def is_stored(self, digits, name, data):
+        return digits in self.ledger.places and read(self.store_path(digits, name)) == data
 
     def is_alone(self, tree, digits, name):
         if not self.is_strict and (digits, name) in self.shared_notes:

@@ -331,8 +331,10 @@ def remove_a_conversation(case, random):
         def incomplete():
             case.look()
             if digits not in case.ledger.places:
-                # jp had removed the durable copy a moment before.
-                if digits in case.removed_by_jp and case.ledger.trash(digits) >= set(last.values()):
+                # jp had removed the durable copy a moment before. What was written since is in history.
+                trash = case.ledger.trash(digits)
+                if digits in case.removed_by_jp and all(
+                        data in trash or data in case.ledger.history(digits, name) for name, data in last.items()):
                     case.forget(digits)
                     return ""
                 return "it is not durable"
@@ -428,6 +430,7 @@ def remove_a_note(case, random):
         return
     case.world.note("%s: %s/%s removed" % (tree.name, digits, name))
     data = side.notes.pop((digits, name))
+    case.removed_elsewhere.add((digits, name))
     if (digits in case.ledger.places and case.is_alone(tree, digits, name) and
             read(case.store_path(digits, name)) == data):
         side.removed_notes[digits, name] = data
@@ -652,7 +655,7 @@ def git_runs(case, random, tree, *arguments):
     case.flush_all()
     side = case.sides[tree]
     before = dict(case.look())
-    tracked = tracked_in(tree)
+    tracked, removed, directories = tracked_in(tree), removed_in(tree), directories_in(tree)
     shown = set(side.places)
     case.change(tree, None)
     if tree.is_mounted:
@@ -666,10 +669,10 @@ def git_runs(case, random, tree, *arguments):
     if arguments[0] == "clean":
         shown = set()
     if done.returncode == 0:
-        expect |= tracked_in(tree) & whole_in(tree) & shown
+        expect |= tracked_in(tree) & whole_in(tree) & shown - removed
     case.settle(tree, expect, may_hide=True)
     case.share_notes(tree)
-    for digits, directory in directories_in(tree):
+    for digits, directory in directories | directories_in(tree):
         if digits not in side.places and os.path.lexists(tree.root + "/" + directory):
             side.incomplete.add(digits)  # git left something of it, or brought only some of it
     if not case.features["git_drafts"]:
@@ -683,10 +686,10 @@ def git_runs(case, random, tree, *arguments):
 
 
 def directories_in(tree):
-    """(digits, path) of the conversations that git tracks here, or that were there before it ran."""
+    """(digits, path) of the conversations that git tracks here, or tracked before it ran the last time."""
     names = tree.git("ls-files", "-z", ".jp/conversations").stdout.split("\0")
     names += tree.git("ls-tree", "-r", "-z", "--name-only", "ORIG_HEAD", ".jp/conversations").stdout.split("\0")
-    names += tree.git("ls-tree", "-r", "-z", "--name-only", "@{1}", ".jp/conversations").stdout.split("\0")
+    names += tree.git("ls-tree", "-r", "-z", "--name-only", "HEAD@{1}", ".jp/conversations").stdout.split("\0")
     found = {os.path.dirname(name) for name in names if name.endswith(".json")}
     return {(digits_of(os.path.basename(path)), path) for path in found if digits_of(os.path.basename(path))}
 
@@ -695,6 +698,16 @@ def tracked_in(tree):
     """Digits of the conversations that git tracks here."""
     names = tree.git("ls-files", "-z", ".jp/conversations").stdout.split("\0")
     return {digits_of(part) for name in names for part in name.split("/")[2:4] if digits_of(part)}
+
+
+def removed_in(tree):
+    """
+    Digits of which git tracks a directory that is not here: a reset may leave it so. It is archived, say,
+    and jp or git has made it live, too: only one of the two is shown.
+    """
+    names = tree.git("ls-files", "-z", ".jp/conversations").stdout.split("\0")
+    paths = {os.path.dirname(name) for name in names}
+    return {digits_of(os.path.basename(path)) for path in paths if not os.path.isdir(tree.root + "/" + path)}
 
 
 def whole_in(tree):
@@ -792,18 +805,27 @@ def umount(case, random):
     case.umount(tree)
 
 
-def forget_what_jp_dropped(case, before, after):
+def forget_what_others_dropped(case, before, after):
     """
     NEEDSWORK: jp deletes a durable directory and makes it again from one worktree (or another worktree
-    does). The unmanaged files that only another worktree shows come back into it when that one is mounted.
+    does), or another worktree removes a file that both have, which is carried out seconds later. The
+    unmanaged files that only this worktree shows come back into the store when it is mounted.
     """
     for path in set(after) - set(before):
         directory, name = os.path.split(path)
+        digits = digits_of(os.path.basename(directory))
         if (path.startswith(case.world.store + "/") and name not in MANAGED and
-                digits_of(os.path.basename(directory)) in case.remade_by_jp):
+                (digits in case.remade_by_jp or (digits, name) in case.removed_elsewhere)):
             del after[path]
             if before.get(directory) and after.get(directory):
                 after[directory] = before[directory]
+
+
+def has_pieces(case, tree, before):
+    """Whether git has brought some of a conversation's files: what a new directory lacks comes at mounting."""
+    return any(name in MANAGED and directory.startswith(tree.view + "/") and
+               digits_of(os.path.basename(directory)) in case.sides[tree].incomplete
+               for directory, name in map(os.path.split, before))
 
 
 @step(1, lambda case: case.mounted() and not case.left)  # recovering is a change
@@ -822,9 +844,9 @@ def umount_and_mount_idly(case, random):
     tree.umount()
     after = snapshot(case.world.store, tree.view)
     if not case.is_strict:
-        forget_what_jp_dropped(case, before, after)
+        forget_what_others_dropped(case, before, after)
     changed = difference(before, after)
-    if changed and not case.sides[tree].incomplete:  # a removed file comes back at mounting
+    if changed and not has_pieces(case, tree, before):
         raise Failure("mounting and unmounting changed\n" + changed)
     case.mount(tree)
 

@@ -104,6 +104,29 @@ static void a_read_only_worktree_fails_no_write_and_follows_when_it_is_writable(
 	fixture_end(&f);
 }
 
+/* It is an older checkout and there is no room to bring it up to date: what is shown is in the store alone. Then
+ * jp deletes the durable directory, and copies back what it reads here. */
+static void what_a_full_worktree_does_not_have_is_shown_while_jp_replaces_it(void)
+{
+	struct fixture f;
+
+	if (!disk_begin(&f, DISK_WORKTREE, DISK_MEMORY))
+		return;
+	STEP(&f, ". ../lib.sh; save 'a turn more'; until_ok saved 'a turn more'; until_ok quiet");
+	fixture_umount(&f);
+	STEP(&f, ". ../lib.sh; cmp ../new \"$DE\"\n"
+		 "rm -rf \"$S/jpfs/workspaces/\"*; cp ../old \"$e\"; cd \"$P\"; fill .");
+	fixture_mount(&f);
+	STEP(&f,
+	     ". ../lib.sh; cmp ../new \"$e\"; ls -l \"$V/$X\"; cmp ../new \"$e\"; cp -a \"$D/$X\" "
+	     "../copy\n"
+	     "rm -r \"$D/$X\"; cmp ../new \"$e\"; mkdir \"$D/$X\"; cp \"$V/$X/\"*.json \"$D/$X/\"\n"
+	     "for f in metadata base_config events; do cmp ../copy/$f.json \"$D/$X/$f.json\"; "
+	     "done\n"
+	     "cd \"$P\"; rm filler*; until_ok quiet; cmp ../new \"$e\"");
+	disk_end(&f);
+}
+
 static void a_worktree_that_has_no_room_is_named(void)
 {
 	struct fixture f;
@@ -152,6 +175,7 @@ int main(void)
 		TEST(a_store_that_is_unmounted_under_the_daemon_hangs_nobody),
 		TEST(a_full_worktree_fails_no_write_and_follows_when_there_is_room),
 		TEST(a_read_only_worktree_fails_no_write_and_follows_when_it_is_writable),
+		TEST(what_a_full_worktree_does_not_have_is_shown_while_jp_replaces_it),
 		TEST(a_worktree_that_has_no_room_is_named),
 		TEST(a_store_that_has_no_room_for_what_the_worktree_loses_is_named),
 		CU_TEST_INFO_NULL,

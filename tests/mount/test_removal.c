@@ -348,6 +348,101 @@ static void a_removal_that_stops_half_way_loses_nothing(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* git switches to where it is not, and a file that git does not track keeps the directory; or somebody removes
+ * jp's three files and leaves the directory as it is. What was removed is removed after mounting, too. */
+static void a_directory_that_lost_all_of_jps_files_stays_so_across_mounts(void)
+{
+	static const char *const ways[] = {
+		"echo note > \"$V/$X/NOTE\"; until_ok test -e \"$D/$X/NOTE\"; rm \"$V/$X/\"*.json",
+		"rm \"$V/$X/\"*",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		cleanup_fixture struct fixture f = {0};
+		char snapshot[512];
+
+		if (!fixture_begin(&f))
+			return;
+		fixture_mount(&f);
+		STEP(&f, "until_ok test -d \"$D/" THIRD "\"");
+		fixture_umount(&f); /* what both sides are is known from here on */
+		fixture_mount(&f);
+		STEP(&f, ways[i]);
+		fixture_umount(&f);
+		for (int j = 0; j < 3; j++) {
+			(void)snprintf(snapshot, sizeof(snapshot),
+				       "[ -d \"$V/$X\" ]; [ -z \"$(ls \"$V/$X\" | grep json)\" ]\n"
+				       "[ -e \"$D/$X/events.json\" ]\n"
+				       "find \"$V\" \"$D\" -printf '%%p %%y %%m %%T@ %%s\\n' | "
+				       "sort > ../now%d\n"
+				       "diff ../now0 ../now%d",
+				       j, j);
+			STEP(&f, snapshot);
+			fixture_mount(&f);
+			STEP(&f, "ls -l \"$V\" \"$V/$X\"; [ ! -e \"$V/$X/events.json\" ]");
+			if (j < 2)
+				fixture_umount(&f);
+		}
+		STEP(&f, "git checkout -q -- .jp; cmp \"$V/$X/events.json\" \"$D/$X/events.json\"\n"
+			 "[ -z \"$(git status --porcelain -uno)\" ]");
+		fixture_umount(&f);
+		CHECK_INVARIANTS(&f);
+	}
+}
+
+/*
+ * jp has deleted the durable directory and copied it back from a worktree that does not show what others have
+ * put into theirs: those files are nowhere but here. When they go with their directory, the store gets them;
+ * by themselves they come to the trash.
+ */
+static void what_only_this_worktree_has_is_kept_when_it_goes(void)
+{
+	/* While somebody is changing the durable directory, jp for all that is known, nothing new comes into it. */
+	static const char *const ways[] = {
+		"rm -r \"$WV/$X\"; for text in note deep; do\n"
+		"grep -rq $text \"$D/$X\" \"$S/jpfs/trash\" || fail \"$text is lost\"; done",
+		"sleep 0.3; rm -r \"$WV/$X\"; is_whole",
+		"sleep 0.3; \"$J\" -C \"$W\" unproject $X; is_whole",
+		"rm -r \"$WV/$X/NOTE.md\" \"$WV/$X/sub\"; ls \"$WV/$X\" | grep -v json && fail "
+		"listed\n"
+		"until_ok grep -rq note \"$S/jpfs/trash/17457886043\"\n"
+		"until_ok grep -rq deep \"$S/jpfs/trash/17457886043\"\n"
+		"[ ! -e \"$D/$X/NOTE.md\" ]; [ ! -e \"$D/$X/sub\" ]",
+		"sleep 0.3; mkdir -p \"$WV/.trash\"; mv \"$WV/$X\" \"$WV/.trash/\"; is_whole",
+		"sleep 0.3; git worktree remove --force \"$W\"; is_whole",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		cleanup_fixture struct fixture f = {0};
+		char other[300], script[1024];
+
+		if (!fixture_begin(&f))
+			return;
+		fixture_mount(&f);
+		STEP(&f, "until_ok test -d \"$D/" THIRD "\"; git worktree add -q \"$W\"");
+		(void)snprintf(other, sizeof(other), "%.255s/wt", f.base);
+		fixture_mount_at(&f, other, "");
+		STEP(&f, "echo note > \"$WV/$X/NOTE.md\"; mkdir \"$WV/$X/sub\"\n"
+			 "echo deep > \"$WV/$X/sub/file\"; until_ok test -e \"$D/$X/NOTE.md\"\n"
+			 "until_ok test -e \"$D/$X/sub/file\"; cp -a \"$WV/$X\" ../copy\n"
+			 "rm -r \"$D/$X\"; mkdir \"$D/$X\"; cp \"$V/$X/\"*.json \"$D/$X/\"\n"
+			 "[ ! -e \"$D/$X/NOTE.md\" ]; cmp ../copy/NOTE.md \"$WV/$X/NOTE.md\"");
+		(void)snprintf(script, sizeof(script),
+			       "is_whole() { cmp ../copy/NOTE.md \"$D/$X/NOTE.md\"\n"
+			       "cmp ../copy/sub/file \"$D/$X/sub/file\"; }\n%s",
+			       ways[i]);
+		STEP(&f, script);
+		STEP(&f, "for n in metadata base_config events; do\n"
+			 "cmp ../copy/$n.json \"$D/$X/$n.json\"; done");
+		if (i == COUNT_OF(ways) - 1)
+			fixture_wait_end(&f, other);
+		else
+			fixture_umount_at(&f, other);
+		fixture_umount(&f);
+		CHECK_INVARIANTS(&f);
+	}
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -368,6 +463,8 @@ int main(void)
 		TEST(git_clean_takes_conversations_out_of_the_worktree_only),
 		TEST(git_stash_of_untracked_files_and_back),
 		TEST(a_removal_that_stops_half_way_loses_nothing),
+		TEST(a_directory_that_lost_all_of_jps_files_stays_so_across_mounts),
+		TEST(what_only_this_worktree_has_is_kept_when_it_goes),
 		CU_TEST_INFO_NULL,
 	};
 

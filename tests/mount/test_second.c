@@ -248,6 +248,64 @@ static void jp_makes_a_directory_under_another_name_for_one_on_its_way_out(void)
 	CHECK_INVARIANTS(&f);
 }
 
+/* git has brought one file of it into the archive and nothing else; then jp saves it, and makes it live here.
+ * There is one directory: what was in the other one came along. */
+static void jp_makes_a_live_directory_of_what_the_archive_has_in_part(void)
+{
+	static const char *const delays[] = {"", "sleep 4; "};
+
+	for (size_t i = 0; i < COUNT_OF(delays); i++) {
+		cleanup_fixture struct fixture f = {0};
+		char script[1024];
+
+		if (!fixture_begin(&f))
+			return;
+		STEP(&f, "mkdir \"$V/.archive\"; git mv \"$V/$X\" \"$V/.archive/$X\"\n"
+			 "git commit -qm archived");
+		fixture_mount(&f);
+		(void)snprintf(script, sizeof(script), "%s%s%s",
+			       "until_ok test -d \"$D/" THIRD "\"\n"
+			       "mv \"$V/.archive/$X\" \"$V/$X\"; rm -r \"$V/$X\"\n"
+			       "git checkout -q -- \"$V/.archive/$X/base_config.json\"\n"
+			       "[ -d \"$D/$X\" ]; echo note > \"$V/.archive/$X/NOTE.md\"\n",
+			       delays[i],
+			       JP_SAVES
+			       "cp ../saved/metadata.json \"$D/$X/metadata.json\"\n"
+			       "save \"$X\" \"$V\"; [ ! -e \"$V/.archive/$X\" ]\n"
+			       "[ \"$(cat \"$V/$X/NOTE.md\")\" = note ]\n"
+			       "rm -f ../saved/NOTE.md; diff -r -x NOTE.md ../saved \"$V/$X\"");
+		STEP(&f, script);
+		fixture_umount(&f);
+		STEP(&f, "[ ! -e \"$V/.archive/$X\" ]; diff -r \"$V/$X\" \"$D/$X\"");
+		CHECK_INVARIANTS(&f);
+	}
+}
+
+/* A title was changed elsewhere and git has brought that; a note that git does not track keeps the old
+ * directory. What is shown of the two is whole. */
+static void a_directory_that_lost_all_of_jps_files_hides_no_other_one(void)
+{
+	cleanup_fixture struct fixture f = {0};
+
+	if (!fixture_begin(&f))
+		return;
+	STEP(&f, "git switch -q -c theirs; git mv \"$V/$X\" \"$V/" OTHER "\"\n"
+		 "git commit -qm renamed; git switch -q main\n"
+		 "touch -d 2026-03-05 .jp/conversations/*/*.json");
+	fixture_mount(&f);
+	STEP(&f, "until_ok test -d \"$D/" THIRD "\"; echo note > \"$V/$X/NOTE.md\"\n"
+		 "until_ok test -e \"$D/$X/NOTE.md\"");
+	fixture_umount(&f);
+	STEP(&f, "git switch -q theirs; [ -e \"$V/$X/NOTE.md\" ]; [ ! -e \"$V/$X/events.json\" ]");
+	fixture_mount(&f);
+	STEP(&f, "name=$(ls \"$V\" | grep ^17457886043); cmp \"$V/$name/events.json\" "
+		 "\"$D/$X/events.json\"\n"
+		 "rm -r \"$V/$name\"; other=$(ls \"$V\" | grep ^17457886043)\n"
+		 "[ \"$other\" != \"$name\" ]; [ -e \"$D/$X/events.json\" ]");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 /* Only jp has saved it in the store before: a copy beside the archived one is somebody's mistake. */
 static void a_copy_of_an_archived_one_is_refused_and_harms_nothing(void)
 {
@@ -277,6 +335,8 @@ int main(void)
 		TEST(jp_makes_a_live_directory_of_what_is_archived_here),
 		TEST(what_jp_makes_live_is_not_met_in_the_archive_at_that_moment),
 		TEST(jp_makes_a_directory_under_another_name_for_one_on_its_way_out),
+		TEST(jp_makes_a_live_directory_of_what_the_archive_has_in_part),
+		TEST(a_directory_that_lost_all_of_jps_files_hides_no_other_one),
 		TEST(a_copy_of_an_archived_one_is_refused_and_harms_nothing),
 		CU_TEST_INFO_NULL,
 	};

@@ -3,15 +3,18 @@
 
 #include "core/base/sys.h"
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 enum {
 	PIECE_BYTES = 64 * 1024, /* in which files are compared and copied */
 	FAULTS_MAX = 100,
 	MANY_LEVELS = 100, /* more than a tree may have */
+	OPENED_TIMES = 100 * 1000,
 };
 
 static void put(int dirfd, const char *name, const char *content)
@@ -98,6 +101,38 @@ static void beneath_reaches_what_is_below_and_nothing_else(void)
 		CU_ASSERT_EQUAL(jp_open_beneath(root, "../made", O_WRONLY | O_CREAT, 0600), -EXDEV);
 	}
 	CU_ASSERT(!is_there(dir.fd, "made"));
+}
+
+/* As a commit does to whoever reads: the file that the kernel has found is elsewhere before it is opened. */
+static void a_file_that_is_exchanged_while_it_is_opened_is_no_escape(void)
+{
+	cleanup_test_dir struct jp_test_dir dir;
+	cleanup_close int root = -EBADF;
+	int failures = 0, r = 0;
+	pid_t other;
+
+	jp_test_dir_open(&dir);
+	CU_ASSERT_EQUAL(mkdirat(dir.fd, "root", 0700), 0);
+	CU_ASSERT_EQUAL(mkdirat(dir.fd, "root/inner", 0700), 0);
+	put(dir.fd, "root/inner/file", "one");
+	put(dir.fd, "outer", "another");
+	if (renameat2(dir.fd, "root/inner/file", dir.fd, "outer", RENAME_EXCHANGE) < 0)
+		return; /* not here */
+	root = open_dir(dir.fd, "root");
+	other = fork();
+	if (other == 0) {
+		for (;;)
+			(void)renameat2(dir.fd, "root/inner/file", dir.fd, "outer",
+					RENAME_EXCHANGE);
+	}
+	CU_ASSERT_FATAL(other > 0);
+	for (int i = 0; i < OPENED_TIMES && failures < 10; i++) {
+		r = try_beneath(root, "inner/file");
+		failures += r < 0 ? 1 : 0;
+	}
+	CU_ASSERT_EQUAL(kill(other, SIGKILL), 0);
+	CU_ASSERT_EQUAL(waitpid(other, NULL, 0), other);
+	CHECK(failures == 0, "%d times at least, the last one: %d", failures, r);
 }
 
 static void what_is_opened_is_not_inherited(void)
@@ -471,6 +506,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(beneath_reaches_what_is_below_and_nothing_else),
+		TEST(a_file_that_is_exchanged_while_it_is_opened_is_no_escape),
 		TEST(what_is_opened_is_not_inherited),
 		TEST(only_a_regular_file_is_opened_as_one),
 		TEST(a_whole_file_is_read_up_to_the_limit_and_no_further),
