@@ -116,10 +116,9 @@ void jpfs_ahead_entered(struct jpfs_view *view, const struct jpfs_conversation *
 			return;
 		ahead->entered = ahead->made = found;
 	}
-	if (ahead->run >= RUN_MIN && ahead->made < ahead->entered + KEPT / 2) {
-		ahead->asked_ms = jpfs_now_ms();
+	ahead->asked_ms = jpfs_now_ms();
+	if (ahead->run >= RUN_MIN && ahead->made < ahead->entered + KEPT / 2)
 		wake_locked(ahead);
-	}
 }
 
 /* The next conversation that is to be listed. Whoever walks is at the next one just now. */

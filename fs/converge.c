@@ -15,6 +15,9 @@
 
 #include <string.h>
 
+/* So often jp may rename the durable directory meanwhile. */
+#define TRIES_MAX 10
+
 static const enum jp_managed METADATA_UNIT[] = {JP_METADATA};
 static const enum jp_managed STREAM_UNIT[] = {JP_BASE_CONFIG, JP_EVENTS};
 
@@ -184,19 +187,32 @@ static int converge_units(struct jpfs_conversation *conversation, bool is_dry,
 
 int jpfs_converge_locked(struct jpfs_conversation *conversation)
 {
+	char before[JPFS_PATH_BYTES] = "", after[JPFS_PATH_BYTES] = "";
 	cleanup_glance struct jpfs_glance glance;
-	int r;
+	int r = 0;
 
 	jpfs_glance_begin_locked(conversation, &glance);
 	conversation->is_reconciled = true; /* what is called from here must not come back here */
-	r = converge_units(conversation, false, &conversation->decision);
-	/* The workspace's alone, until it is written; or being made. */
-	if (r == -ENOENT || r == -EAGAIN)
-		return 0;
-	if (r < 0)
-		return r;
-	conversation->has_returned = false;
-	return jpfs_converge_unmanaged_locked(conversation, "", 0);
+	for (int tries = 0; tries < TRIES_MAX; tries++) {
+		int was_there = jpfs_durable_path_locked(conversation, "", before);
+		bool are_settled;
+
+		r = converge_units(conversation, false, &conversation->decision);
+		are_settled = r == 0;
+		if (are_settled) {
+			conversation->has_returned = false;
+			r = jpfs_converge_unmanaged_locked(conversation, "", 0);
+		}
+		if (r != -ENOENT && r != -EAGAIN)
+			return r;
+		/* jp may have renamed the durable directory meanwhile, for another title: then once more. */
+		jpfs_glance_renew_locked(conversation);
+		if (jpfs_durable_path_locked(conversation, "", after) == was_there &&
+		    strcmp(before, after) == 0)
+			/* The workspace's alone, until it is written; or being made. */
+			return are_settled ? r : 0;
+	}
+	return r;
 }
 
 int jpfs_converge_look_locked(struct jpfs_conversation *conversation)
