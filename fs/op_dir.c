@@ -353,6 +353,14 @@ void jpfs_op_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t offse
 
 /* ---- with what each name leads to ---- */
 
+/*
+ * Whoever lists conversations gets them as they are. But what was brought together is safe: a version that
+ * only the store has is held from then on, whatever jp does to it. So a listing does that for what there is
+ * time for when it begins, which is all of a view that is not large; the others follow when somebody goes on
+ * into them, or in the background.
+ */
+#define DESCRIBE_MS 5
+
 /* What the names of a directory lead to is at hand. (A transcript would have to be made.) */
 static bool is_described(const struct jpfs_object *directory)
 {
@@ -370,7 +378,7 @@ static bool is_described(const struct jpfs_object *directory)
 
 /* An entry without a nodeid is a name like that of READDIR. */
 static void describe(struct jpfs_connection *connection, struct jpfs_object *directory,
-		     struct jpfs_listed *item, struct fuse_entry_param *ret)
+		     struct jpfs_listed *item, int64_t until_ms, struct fuse_entry_param *ret)
 {
 	cleanup_object struct jpfs_object *object = TAKE_PTR(item->object);
 	struct fuse_entry_param entry;
@@ -382,6 +390,8 @@ static void describe(struct jpfs_connection *connection, struct jpfs_object *dir
 	    (object == NULL &&
 	     jpfs_lookup(connection->view, directory, item->name, &object, &keep) < 0))
 		return;
+	if (jpfs_now_ms() < until_ms)
+		jpfs_bring_together(object);
 	if (jpfs_make_entry(connection, object, &entry) == 0)
 		*ret = entry;
 }
@@ -429,6 +439,7 @@ static size_t fill_plus(fuse_req_t req, struct jpfs_connection *connection,
 			struct jpfs_object *object, struct jpfs_listing *next, off_t offset,
 			char *buffer, size_t size)
 {
+	int64_t until_ms = offset == 0 ? jpfs_now_ms() + DESCRIBE_MS : 0;
 	size_t used = 0, i;
 
 	for (off_t dot = offset + 1; dot <= OFFSET_PARENT; dot++) {
@@ -448,7 +459,7 @@ static size_t fill_plus(fuse_req_t req, struct jpfs_connection *connection,
 
 		if (fuse_add_direntry_plus(req, NULL, 0, item->name, NULL, 0) > size - used)
 			break;
-		describe(connection, object, item, &entry);
+		describe(connection, object, item, until_ms, &entry);
 		used += fuse_add_direntry_plus(req, buffer + used, size - used, item->name, &entry,
 					       item->offset);
 		item->ino = entry.ino;
