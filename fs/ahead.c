@@ -2,14 +2,13 @@
 #include "fs/ahead.h"
 
 #include "core/base/condition.h"
+#include "core/base/thread.h"
 #include "core/conversation_id.h"
 #include "fs/heap.h"
 #include "fs/told.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A view with fewer conversations is walked through before anything could be done ahead. */
 #define FEW 32
@@ -255,7 +254,6 @@ static void *run(void *argument)
 int jpfs_ahead_start(struct jpfs_view *view)
 {
 	struct jpfs_ahead *ahead = calloc(1, sizeof(*ahead));
-	sigset_t all, before;
 	int r;
 
 	if (ahead == NULL)
@@ -263,11 +261,7 @@ int jpfs_ahead_start(struct jpfs_view *view)
 	pthread_mutex_init(&ahead->lock, NULL);
 	jp_condition_init(&ahead->changed);
 	ahead->view = view;
-	/* Signals are the session's business. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	r = -pthread_create(&ahead->thread, NULL, run, ahead);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	r = jp_thread_start(&ahead->thread, run, ahead);
 	if (r == 0) {
 		view->ahead = ahead;
 		return 0;

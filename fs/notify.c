@@ -3,6 +3,7 @@
  * It sleeps in poll() for as long as nothing happens. See notify.h.
  */
 #include "core/base/io.h"
+#include "core/base/thread.h"
 #include "core/conversation_id.h"
 #include "fs/log.h"
 #include "fs/notify_parts.h"
@@ -10,7 +11,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -242,7 +242,6 @@ int jpfs_notify_start(struct jpfs_view *view, int companion_fd)
 	cleanup_close int companion = companion_fd;
 	struct jpfs_notify *notify;
 	struct jp_watch *watch;
-	sigset_t all, before;
 	int r;
 
 	if (!jp_watch_is_reliable(view->silo->conversations_fd)) {
@@ -275,10 +274,7 @@ int jpfs_notify_start(struct jpfs_view *view, int companion_fd)
 	view->notify = notify;
 	watch_partitions(notify);
 	atomic_store(&notify->is_usable, true);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	r = notify->event_fd < 0 ? -EMFILE : -pthread_create(&notify->thread, NULL, run, notify);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	r = notify->event_fd < 0 ? -EMFILE : jp_thread_start(&notify->thread, run, notify);
 	notify->is_running = r == 0;
 	if (r < 0)
 		jpfs_notify_free(view);

@@ -15,6 +15,7 @@
 #include "fs/session.h"
 
 #include "core/base/io.h"
+#include "core/base/thread.h"
 #include "fs/ahead.h"
 #include "fs/attach.h"
 #include "fs/channel.h"
@@ -188,14 +189,7 @@ static void free_session(struct session *session)
 
 static int start_thread(struct session *session)
 {
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	r = -pthread_create(&session->thread, NULL, serve_session, session);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return r;
+	return jp_thread_start(&session->thread, serve_session, session);
 }
 
 /* Mount the view on its directory and serve it. */

@@ -9,13 +9,13 @@
  */
 #include "core/base/condition.h"
 #include "core/base/sys.h"
+#include "core/base/thread.h"
 #include "fs/notify.h"
 #include "fs/heap.h"
 #include "fs/leisure.h"
 #include "fs/view.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -331,7 +331,6 @@ void jpfs_work_admit(struct jpfs_view *view)
 int jpfs_work_start(struct jpfs_view *view)
 {
 	struct jpfs_work *work = calloc(1, sizeof(*work));
-	sigset_t all, before;
 	int r = 0;
 
 	if (work == NULL)
@@ -342,12 +341,8 @@ int jpfs_work_start(struct jpfs_view *view)
 	work->view = view;
 	atomic_flag_clear(&work->import_is_taken);
 	view->work = work;
-	/* Signals are the session's business. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
 	for (; work->thread_count < THREADS && r == 0; work->thread_count += r == 0 ? 1 : 0)
-		r = -pthread_create(&work->threads[work->thread_count], NULL, run, work);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+		r = jp_thread_start(&work->threads[work->thread_count], run, work);
 	return work->thread_count > 0 ? 0 : r;
 }
 

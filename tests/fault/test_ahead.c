@@ -64,9 +64,11 @@ static void enter(struct jpfs_view *view, unsigned index)
 	jpfs_object_unref(&conversation->object);
 }
 
-/* As the kernel asks for a walk: the root, and the first conversations. */
-static void begin_walk(struct jpfs_view *view)
+/* As the kernel asks for a walk: the root, and the first conversations. A reference to one that comes, and
+ * is made by then. */
+static struct jpfs_conversation *begin_walk(struct jpfs_view *view)
 {
+	struct jpfs_conversation *conversation = jpfs_view_find(view, id_of(12));
 	struct jpfs_listing listing = {0};
 
 	CU_ASSERT_EQUAL_FATAL(jpfs_notify_start(view, -EBADF), 0);
@@ -81,10 +83,13 @@ static void begin_walk(struct jpfs_view *view)
 	jpfs_listing_release(&listing);
 	for (unsigned i = 0; i < ENTERED; i++)
 		enter(view, i);
+	CU_ASSERT(comes_to(conversation, true));
+	return conversation;
 }
 
-static void end_walk(struct jpfs_view *view)
+static void end_walk(struct jpfs_view *view, struct jpfs_conversation *conversation)
 {
+	jpfs_object_unref(&conversation->object);
 	jpfs_ahead_stop(view);
 	jpfs_ahead_free(view);
 	jpfs_notify_free(view);
@@ -116,19 +121,16 @@ static size_t list(struct jpfs_conversation *conversation, off_t *ret_events_siz
 
 static void list_what_comes(struct attack_world *world, struct jpfs_view *view)
 {
-	struct jpfs_conversation *conversation = jpfs_view_find(view, id_of(12));
+	struct jpfs_conversation *conversation = begin_walk(view);
 	off_t size = 0;
 
 	(void)world;
-	begin_walk(view);
-	CU_ASSERT(comes_to(conversation, true));
 	CU_ASSERT_EQUAL(list(conversation, &size), 3);
 	CU_ASSERT_EQUAL(size, (off_t)strlen(ONE_TWO));
 	/* It is handed over once. */
 	CU_ASSERT_FALSE(is_made(conversation));
 	CU_ASSERT_EQUAL(list(conversation, &size), 0);
-	end_walk(view);
-	jpfs_object_unref(&conversation->object);
+	end_walk(view, conversation);
 }
 
 static void what_was_made_ahead_is_what_is_there(void)
@@ -138,16 +140,13 @@ static void what_was_made_ahead_is_what_is_there(void)
 
 static void lock_one(struct attack_world *world, struct jpfs_view *view)
 {
-	struct jpfs_conversation *conversation = jpfs_view_find(view, id_of(12));
+	struct jpfs_conversation *conversation = begin_walk(view);
 
 	(void)world;
-	begin_walk(view);
-	CU_ASSERT(comes_to(conversation, true));
 	jpfs_conversation_lock(conversation);
 	pthread_mutex_unlock(&conversation->lock);
 	CU_ASSERT_FALSE(is_made(conversation));
-	end_walk(view);
-	jpfs_object_unref(&conversation->object);
+	end_walk(view, conversation);
 }
 
 static void whoever_locks_a_conversation_makes_it_void(void)
@@ -157,17 +156,14 @@ static void whoever_locks_a_conversation_makes_it_void(void)
 
 static void change_in_the_store(struct attack_world *world, struct jpfs_view *view)
 {
-	struct jpfs_conversation *conversation = jpfs_view_find(view, id_of(12));
+	struct jpfs_conversation *conversation = begin_walk(view);
 	char path[200];
 
-	begin_walk(view);
-	CU_ASSERT(comes_to(conversation, true));
 	(void)snprintf(path, sizeof(path), STORE "%llu-one/events.json",
 		       (unsigned long long)id_of(12));
 	put(&world->dir, path, ONE_OTHER, attack_later());
 	CU_ASSERT(comes_to(conversation, false));
-	end_walk(view);
-	jpfs_object_unref(&conversation->object);
+	end_walk(view, conversation);
 }
 
 static void a_change_in_the_store_makes_it_void(void)
@@ -177,14 +173,11 @@ static void a_change_in_the_store_makes_it_void(void)
 
 static void stop_walking(struct attack_world *world, struct jpfs_view *view)
 {
-	struct jpfs_conversation *conversation = jpfs_view_find(view, id_of(12));
+	struct jpfs_conversation *conversation = begin_walk(view);
 
 	(void)world;
-	begin_walk(view);
-	CU_ASSERT(comes_to(conversation, true));
 	CU_ASSERT(comes_to(conversation, false));
-	end_walk(view);
-	jpfs_object_unref(&conversation->object);
+	end_walk(view, conversation);
 }
 
 static void what_nobody_comes_for_is_let_go(void)
