@@ -171,15 +171,20 @@ static bool look(struct companion *companion, struct writer **link)
 	cleanup_close int parent = open_parent(companion, &writer->message, &name), fd = -EBADF;
 	char path[32];
 	struct stat st;
+	bool is_it;
 	int r;
 
 	if (parent >= 0)
 		fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	/* Removed or renamed: what is to be waited for, the daemon knows better. */
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != writer->message.ino)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return answer(companion, link);
+	is_it = st.st_ino == writer->message.ino;
 	r = has_writer(fd);
-	if (r == 1 && writer->number < 0) {
+	/* Renamed or replaced: what is to be waited for, the daemon knows better. But a first change gives
+	 * a file another number, and the kernel may have it only a moment after we were asked. */
+	if (!is_it && (r != 1 || writer->after_ms >= AGAIN_MS_MAX))
+		return answer(companion, link);
+	if (is_it && r == 1 && writer->number < 0) {
 		/* First the watch, then the look: no closing is missed. */
 		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		writer->number = inotify_add_watch(companion->inotify_fd, path, IN_CLOSE_WRITE);
