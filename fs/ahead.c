@@ -24,6 +24,7 @@ struct jpfs_ahead {
 	pthread_t thread;
 	pthread_mutex_t lock; /* a leaf */
 	pthread_cond_t changed;
+	atomic_bool is_asked; /* for files, since the walk began */
 	/* protected by lock */
 	uint64_t *ids; /* what the partition has that was listed last, ascending */
 	size_t count;
@@ -92,17 +93,25 @@ void jpfs_ahead_listed(struct jpfs_view *view, const struct jpfs_listing *listin
 	ahead->count = count;
 	ahead->entered = ahead->made = 0;
 	ahead->run = 0;
+	atomic_store(&ahead->is_asked, false);
 	ahead->asked_ms = jpfs_now_ms();
 	wake_locked(ahead);
 }
 
-void jpfs_ahead_entered(struct jpfs_view *view, const struct jpfs_conversation *conversation)
+void jpfs_ahead_asked(struct jpfs_view *view)
+{
+	/* Read first: it is asked for each file of somebody who asks for any. */
+	if (view->ahead != NULL && !atomic_load(&view->ahead->is_asked))
+		atomic_store(&view->ahead->is_asked, true);
+}
+
+bool jpfs_ahead_entered(struct jpfs_view *view, const struct jpfs_conversation *conversation)
 {
 	struct jpfs_ahead *ahead = view->ahead;
 	cleanup_unlock pthread_mutex_t *held = NULL;
 
 	if (ahead == NULL)
-		return;
+		return false;
 	held = jp_lock(&ahead->lock);
 	if (has_locked(ahead, ahead->entered + 1, conversation->id)) {
 		ahead->entered++;
@@ -112,12 +121,13 @@ void jpfs_ahead_entered(struct jpfs_view *view, const struct jpfs_conversation *
 
 		ahead->run = 0;
 		if (!has_locked(ahead, found, conversation->id))
-			return;
+			return false;
 		ahead->entered = ahead->made = found;
 	}
 	ahead->asked_ms = jpfs_now_ms();
 	if (ahead->run >= RUN_MIN && ahead->made < ahead->entered + KEPT / 2)
 		wake_locked(ahead);
+	return ahead->run >= RUN_MIN && !atomic_load(&ahead->is_asked);
 }
 
 /* The next conversation that is to be listed. Whoever walks is at the next one just now. */
@@ -149,7 +159,8 @@ static void let_go(struct jpfs_foreseen *foreseen)
 	foreseen->conversation = NULL;
 }
 
-static void make_listing(struct jpfs_view *view, uint64_t id, struct jpfs_foreseen *ret)
+static void make_listing(struct jpfs_view *view, uint64_t id, bool with_objects,
+			 struct jpfs_foreseen *ret)
 {
 	struct jpfs_conversation *conversation = jpfs_view_find(view, id);
 	cleanup_unlock pthread_mutex_t *held = NULL;
@@ -161,7 +172,7 @@ static void make_listing(struct jpfs_view *view, uint64_t id, struct jpfs_forese
 	jpfs_glance_begin_locked(conversation, &ret->glance);
 	jpfs_listen_locked(conversation);
 	jpfs_conversation_reconcile_locked(conversation);
-	ret->listing = (struct jpfs_listing){.with_objects = true};
+	ret->listing = (struct jpfs_listing){.with_objects = with_objects};
 	if (jpfs_may_keep_locked(conversation))
 		is_good = jpfs_conversation_list(conversation, "", &ret->listing) == 0 &&
 			  jpfs_may_keep_locked(conversation) && !ret->glance.has_changed;
@@ -241,7 +252,8 @@ static void *run(void *argument)
 				ahead->kept = calloc(KEPT, sizeof(*ahead->kept));
 			if (ahead->kept != NULL) {
 				let_go(&ahead->kept[index % KEPT]);
-				make_listing(ahead->view, id, &ahead->kept[index % KEPT]);
+				make_listing(ahead->view, id, atomic_load(&ahead->is_asked),
+					     &ahead->kept[index % KEPT]);
 			}
 			pthread_mutex_lock(&ahead->lock);
 		} else {

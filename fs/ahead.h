@@ -12,6 +12,10 @@
  * whoever is told of a change in the store (told.h looks under that lock), makes it void, without having to
  * know of it. It is made only of a conversation whose changes are heard of. So it is as old as
  * what the kernel keeps may be, and no older.
+ *
+ * What the names of a conversation lead to is told with them, so that whoever asks for that next has it. But
+ * find(1) never asks, and for it alone that is a third of the work, in the kernel and here. So someone who
+ * goes on and on without having asked for a file gets names only, until the first file is asked for.
  */
 #pragma once
 
@@ -19,11 +23,13 @@
 #include "fs/listing.h"
 #include "fs/view.h"
 
+#include <stdbool.h>
+
 /* One conversation's listing, made ahead. All but `conversation` is protected by that one's lock. */
 struct jpfs_foreseen {
 	struct jpfs_conversation *conversation; /* a reference; the thread's; NULL: none */
 	struct jpfs_glance glance;              /* by which it was made; without descriptors */
-	struct jpfs_listing listing;            /* with objects */
+	struct jpfs_listing listing;            /* with objects, if they are asked for */
 };
 
 /* Without one, and where it cannot be had, nothing is done ahead. 0; -errno. */
@@ -35,8 +41,10 @@ void jpfs_ahead_free(struct jpfs_view *view);
 
 /* A partition was listed from its beginning: these are its names, in the order of their offsets. */
 void jpfs_ahead_listed(struct jpfs_view *view, const struct jpfs_listing *listing);
-/* This conversation is listed from its beginning now. */
-void jpfs_ahead_entered(struct jpfs_view *view, const struct jpfs_conversation *conversation);
+/* This conversation is listed from its beginning now. Whether its names alone will do. */
+bool jpfs_ahead_entered(struct jpfs_view *view, const struct jpfs_conversation *conversation);
+/* Somebody asked for a file of a conversation by its name. */
+void jpfs_ahead_asked(struct jpfs_view *view);
 
 /*
  * Lock a conversation that is about to be listed, begin a glance, and bring both sides together.

@@ -377,6 +377,13 @@ static bool is_described(const struct jpfs_object *directory)
 }
 
 /* An entry without a nodeid is a name like that of READDIR. */
+static struct fuse_entry_param name_alone(const struct jpfs_listed *item)
+{
+	return (struct fuse_entry_param){
+		.attr = {.st_ino = item->ino != 0 ? item->ino : 1, .st_mode = item->type}};
+}
+
+/* What a name leads to; or the name alone. */
 static void describe(struct jpfs_connection *connection, struct jpfs_object *directory,
 		     struct jpfs_listed *item, int64_t until_ms, struct fuse_entry_param *ret)
 {
@@ -384,8 +391,7 @@ static void describe(struct jpfs_connection *connection, struct jpfs_object *dir
 	struct fuse_entry_param entry;
 	double keep;
 
-	*ret = (struct fuse_entry_param){
-		.attr = {.st_ino = item->ino != 0 ? item->ino : 1, .st_mode = item->type}};
+	*ret = name_alone(item);
 	if (!is_described(directory) ||
 	    (object == NULL &&
 	     jpfs_lookup(connection->view, directory, item->name, &object, &keep) < 0))
@@ -436,8 +442,8 @@ static size_t bytes_of(fuse_req_t req, const struct jpfs_listing *next)
 
 /* How many bytes; each entry's `ino` is the nodeid then, of which one lookup was counted, or 0. */
 static size_t fill_plus(fuse_req_t req, struct jpfs_connection *connection,
-			struct jpfs_object *object, struct jpfs_listing *next, off_t offset,
-			char *buffer, size_t size)
+			struct jpfs_object *object, struct jpfs_listing *next, bool names_only,
+			off_t offset, char *buffer, size_t size)
 {
 	int64_t until_ms = offset == 0 ? jpfs_now_ms() + DESCRIBE_MS : 0;
 	size_t used = 0, i;
@@ -459,7 +465,10 @@ static size_t fill_plus(fuse_req_t req, struct jpfs_connection *connection,
 
 		if (fuse_add_direntry_plus(req, NULL, 0, item->name, NULL, 0) > size - used)
 			break;
-		describe(connection, object, item, until_ms, &entry);
+		if (names_only)
+			entry = name_alone(item);
+		else
+			describe(connection, object, item, until_ms, &entry);
 		used += fuse_add_direntry_plus(req, buffer + used, size - used, item->name, &entry,
 					       item->offset);
 		item->ino = entry.ino;
@@ -492,6 +501,7 @@ void jpfs_op_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t o
 	cleanup_unlock pthread_mutex_t *in_conversation = NULL, *held = NULL;
 	struct jpfs_glance glance = JPFS_GLANCE_INIT;
 	struct jpfs_reading *reading;
+	bool names_only = false;
 	size_t used = 0;
 	int r = object == NULL ? -ESTALE : 0;
 
@@ -503,7 +513,7 @@ void jpfs_op_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t o
 	if (r == 0 && conversation != NULL) {
 		in_conversation = jpfs_ahead_enter(conversation, &glance, &fresh);
 		if (offset == 0)
-			jpfs_ahead_entered(connection->view, conversation);
+			names_only = jpfs_ahead_entered(connection->view, conversation);
 	}
 	if (r == 0)
 		r = begin_reading(connection, object, nodeid, offset, &fresh, &held, &reading);
@@ -521,7 +531,7 @@ void jpfs_op_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t o
 		r = buffer == NULL ? -ENOMEM : 0;
 	}
 	if (r == 0)
-		used = fill_plus(req, connection, object, &next, offset, buffer, size);
+		used = fill_plus(req, connection, object, &next, names_only, offset, buffer, size);
 	jpfs_glance_end(&glance);
 	jp_unlockp(&in_conversation);
 	if (r < 0)

@@ -1,4 +1,5 @@
 /* Finding names: LOOKUP and FORGET. */
+#include "fs/ahead.h"
 #include "fs/heap.h"
 #include "fs/kept.h"
 #include "fs/ops.h"
@@ -177,6 +178,8 @@ void jpfs_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		}
 		if (r < 0)
 			continue;
+		if (object->kind == JPFS_ENTRY)
+			jpfs_ahead_asked(connection->view);
 		jpfs_bring_together(object);
 		r = jpfs_make_entry(connection, object, &entry);
 	}

@@ -56,17 +56,23 @@ static bool comes_to(struct jpfs_conversation *conversation, bool made)
 	return is_made(conversation) == made;
 }
 
-static void enter(struct jpfs_view *view, unsigned index)
+/* Whether its names will do for whoever lists it. */
+static bool enter(struct jpfs_view *view, unsigned index)
 {
 	struct jpfs_conversation *conversation = jpfs_view_find(view, id_of(index));
+	bool names_only = jpfs_ahead_entered(view, conversation);
 
-	jpfs_ahead_entered(view, conversation);
 	jpfs_object_unref(&conversation->object);
+	return names_only;
 }
 
-/* As the kernel asks for a walk: the root, and the first conversations. A reference to one that comes, and
- * is made by then. */
-static struct jpfs_conversation *begin_walk(struct jpfs_view *view)
+/*
+ * As the kernel asks for a walk: the root, and the first conversations.
+ *
+ * Shape:   is_asked  whether for files, too
+ * Returns: a reference to one that comes, and is made by then.
+ */
+static struct jpfs_conversation *begin_walk(struct jpfs_view *view, bool is_asked)
 {
 	struct jpfs_conversation *conversation = jpfs_view_find(view, id_of(12));
 	struct jpfs_listing listing = {0};
@@ -81,8 +87,10 @@ static struct jpfs_conversation *begin_walk(struct jpfs_view *view)
 	}
 	jpfs_ahead_listed(view, &listing);
 	jpfs_listing_release(&listing);
+	if (is_asked)
+		jpfs_ahead_asked(view);
 	for (unsigned i = 0; i < ENTERED; i++)
-		enter(view, i);
+		(void)enter(view, i);
 	CU_ASSERT(comes_to(conversation, true));
 	return conversation;
 }
@@ -121,7 +129,7 @@ static size_t list(struct jpfs_conversation *conversation, off_t *ret_events_siz
 
 static void list_what_comes(struct attack_world *world, struct jpfs_view *view)
 {
-	struct jpfs_conversation *conversation = begin_walk(view);
+	struct jpfs_conversation *conversation = begin_walk(view, true);
 	off_t size = 0;
 
 	(void)world;
@@ -138,9 +146,38 @@ static void what_was_made_ahead_is_what_is_there(void)
 	attack_alone(prepare, list_what_comes);
 }
 
+static void go_through_names(struct attack_world *world, struct jpfs_view *view)
+{
+	struct jpfs_conversation *conversation = begin_walk(view, false);
+	struct jpfs_listing listing = {0};
+	struct jpfs_glance glance = JPFS_GLANCE_INIT;
+	pthread_mutex_t *held;
+
+	(void)world;
+	held = jpfs_ahead_enter(conversation, &glance, &listing);
+	CU_ASSERT_EQUAL(listing.count, 3);
+	for (size_t i = 0; i < listing.count; i++)
+		CU_ASSERT_PTR_NULL(listing.items[i].object);
+	jpfs_listing_release(&listing);
+	jpfs_glance_end(&glance);
+	jp_unlockp(&held);
+
+	CU_ASSERT_TRUE(enter(view, ENTERED));
+	jpfs_ahead_asked(view);
+	CU_ASSERT_FALSE(enter(view, ENTERED + 1));
+	/* Who does not go on in their order is no walker. */
+	CU_ASSERT_FALSE(enter(view, ENTERED + 5));
+	end_walk(view, conversation);
+}
+
+static void names_alone_will_do_until_a_file_is_asked_for(void)
+{
+	attack_alone(prepare, go_through_names);
+}
+
 static void lock_one(struct attack_world *world, struct jpfs_view *view)
 {
-	struct jpfs_conversation *conversation = begin_walk(view);
+	struct jpfs_conversation *conversation = begin_walk(view, true);
 
 	(void)world;
 	jpfs_conversation_lock(conversation);
@@ -156,7 +193,7 @@ static void whoever_locks_a_conversation_makes_it_void(void)
 
 static void change_in_the_store(struct attack_world *world, struct jpfs_view *view)
 {
-	struct jpfs_conversation *conversation = begin_walk(view);
+	struct jpfs_conversation *conversation = begin_walk(view, true);
 	char path[200];
 
 	(void)snprintf(path, sizeof(path), STORE "%llu-one/events.json",
@@ -173,7 +210,7 @@ static void a_change_in_the_store_makes_it_void(void)
 
 static void stop_walking(struct attack_world *world, struct jpfs_view *view)
 {
-	struct jpfs_conversation *conversation = begin_walk(view);
+	struct jpfs_conversation *conversation = begin_walk(view, true);
 
 	(void)world;
 	CU_ASSERT(comes_to(conversation, false));
@@ -189,6 +226,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(what_was_made_ahead_is_what_is_there),
+		TEST(names_alone_will_do_until_a_file_is_asked_for),
 		TEST(whoever_locks_a_conversation_makes_it_void),
 		TEST(a_change_in_the_store_makes_it_void),
 		TEST(what_nobody_comes_for_is_let_go),

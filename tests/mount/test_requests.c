@@ -85,6 +85,50 @@ static void the_count_goes_on_when_the_mount_comes_back(void)
 	fixture_umount(&f);
 }
 
+/* Enough of them that somebody who goes through them is taken for one who goes on. */
+static bool begin_with_many(struct fixture *f)
+{
+	if (!fixture_begin(f))
+		return false;
+	STEP(f, "for i in $(seq 10 59); do cp -R \"$V/$X\" \"$V/175000000$i-walked\"; done");
+	fixture_mount(f);
+	return true;
+}
+
+static void who_goes_through_names_alone_is_told_no_more(void)
+{
+	cleanup_fixture struct fixture f = {0};
+
+	if (!begin_with_many(&f))
+		return;
+	step(&f, __LINE__,
+	     "(cd \"$V\"; find . | sort) > ../found\n"
+	     "n=$(requests lookup stat \"$V\"/175000000[2345]?-walked/*)\n"
+	     /* Some were told of before it was known how this one goes. */
+	     "[ $n -ge 60 ] || fail \"120 files: $n had to be asked for\"\n"
+	     "n=$(requests lookup stat \"$V\"/175000000[2345]?-walked/*)\n"
+	     "[ $n -lt 10 ] || fail \"the same again, and the count itself: $n\"\n"
+	     "(cd \"$V\"; find . | sort) | cmp - ../found");
+	fixture_umount(&f);
+	STEP(&f, "(cd \"$V\"; find . | sort) | cmp - ../found");
+	CHECK_INVARIANTS(&f);
+}
+
+static void who_asks_for_a_file_is_told_of_the_next_ones(void)
+{
+	cleanup_fixture struct fixture f = {0};
+
+	if (!begin_with_many(&f))
+		return;
+	step(&f, __LINE__,
+	     "n=$(requests lookup ls -lR \"$V\")\n"
+	     "[ $n -lt 60 ] || fail \"150 files: $n had to be asked for\"\n"
+	     "ls -lR --time-style=full-iso \"$V\" > ../listed\n"
+	     "[ $(grep -c events.json ../listed) = $(ls \"$V\" | wc -l) ]");
+	fixture_umount(&f);
+	CHECK_INVARIANTS(&f);
+}
+
 /* The kernel has the flag for it since 5.12. */
 static void a_write_is_not_two_requests(void)
 {
@@ -132,6 +176,8 @@ int main(void)
 		TEST(a_write_is_not_two_requests),
 		TEST(the_total_is_the_sum_of_all_but_forget),
 		TEST(the_count_goes_on_when_the_mount_comes_back),
+		TEST(who_goes_through_names_alone_is_told_no_more),
+		TEST(who_asks_for_a_file_is_told_of_the_next_ones),
 		TEST(what_a_command_costs_can_be_told),
 		CU_TEST_INFO_NULL,
 	};
