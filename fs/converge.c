@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-/* So often jp may rename the durable directory meanwhile. */
+/* So often jp may rename the durable directory meanwhile, or make it anew. */
 #define TRIES_MAX 10
 
 static const enum jp_managed METADATA_UNIT[] = {JP_METADATA};
@@ -203,14 +203,15 @@ int jpfs_converge_locked(struct jpfs_conversation *conversation)
 			conversation->has_returned = false;
 			r = jpfs_converge_unmanaged_locked(conversation, "", 0);
 		}
-		if (r != -ENOENT && r != -EAGAIN)
+		if (r != -ENOENT && r != -EAGAIN && r != -EEXIST)
 			return r;
-		/* jp may have renamed the durable directory meanwhile, for another title: then once more. */
+		/* jp may have renamed the durable directory meanwhile, for another title, or deleted it and
+		 * made it anew, after an edit: then once more. */
 		jpfs_glance_renew_locked(conversation);
-		if (jpfs_durable_path_locked(conversation, "", after) == was_there &&
+		if (!are_settled && r != -EEXIST &&
+		    jpfs_durable_path_locked(conversation, "", after) == was_there &&
 		    strcmp(before, after) == 0)
-			/* The workspace's alone, until it is written; or being made. */
-			return are_settled ? r : 0;
+			return 0; /* the workspace's alone, until it is written; or being made */
 	}
 	return r;
 }

@@ -357,8 +357,12 @@ static bool is_left_over(struct jpfs_conversation *conversation)
 static int flush_one(struct jpfs_conversation *conversation, bool is_final)
 {
 	int failure;
-	int64_t wait = work_on(conversation, EVERYTHING, is_final, &failure);
+	int64_t wait;
 
+	jpfs_conversation_lock(conversation);
+	conversation->reconcile_retry_ms = 0; /* somebody waits for it */
+	pthread_mutex_unlock(&conversation->lock);
+	wait = work_on(conversation, EVERYTHING, is_final, &failure);
 	if (!is_final && wait >= 0)
 		jpfs_work_add(conversation, wait);
 	if (is_final && failure == 0 && is_left_over(conversation)) {

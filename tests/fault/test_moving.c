@@ -1,11 +1,14 @@
 /*
- * jp renames a conversation's durable directory, for another title, at each moment of bringing both sides
- * together: that is no failure, and what only the worktree has gets there all the same.
+ * At each moment of bringing both sides together jp renames a conversation's durable directory, for another
+ * title, or deletes it and makes it anew from the worktree's, after an edit: that is no failure, and what
+ * only the worktree has gets there all the same.
  */
 #include "core/base/sys.h"
 #include "tests/fault/attack.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #define NEW_NAME "17457886043-other-title"
 #define NEXT_TURN "[\n" EVENT("one") ",\n" EVENT("two") ",\n" EVENT("three") "\n]\n"
@@ -15,14 +18,30 @@
 static struct jp_sys moving;
 static const struct jp_sys *as_ever;
 static const struct attack_world *where;
-static int until_it_moves;
+static int until_it_happens;
+static void (*what_happens)(void);
 
-static int move_and_open(int dirfd, const char *path, const struct open_how *how)
+static int happen_and_open(int dirfd, const char *path, const struct open_how *how)
 {
-	if (until_it_moves > 0 && --until_it_moves == 0)
-		CHECK(renameat(where->dir.fd, STORE NAME, where->dir.fd, STORE NEW_NAME) == 0, "%s",
-		      where->dir.path);
+	if (until_it_happens > 0 && --until_it_happens == 0)
+		what_happens();
 	return as_ever->openat2(dirfd, path, how);
+}
+
+static void rename_it(void)
+{
+	CHECK(renameat(where->dir.fd, STORE NAME, where->dir.fd, STORE NEW_NAME) == 0, "%s",
+	      where->dir.path);
+}
+
+/* What jp makes has the time of now. */
+static void make_it_anew(void)
+{
+	time_t now = time(NULL);
+
+	CHECK(jp_remove_tree(where->dir.fd, STORE NAME) == 0, "%s", where->dir.path);
+	put_conversation(&where->dir, STORE NAME, META_OLD, "{}", NEXT_TURN, now);
+	put(&where->dir, STORE NAME "/NOTE.md", "a note\n", now);
 }
 
 static void prepare(struct attack_world *world)
@@ -37,44 +56,58 @@ static void prepare(struct attack_world *world)
 static void bring_together(struct attack_world *world, struct jpfs_view *view)
 {
 	struct jpfs_conversation *conversation = jpfs_view_find(view, ID);
-	bool has_moved;
+	bool has_happened, is_renamed;
 
 	where = world;
 	as_ever = jp_sys;
 	moving = *as_ever;
-	moving.openat2 = move_and_open;
+	moving.openat2 = happen_and_open;
 	jp_sys = &moving;
 	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
 	jp_sys = as_ever;
-	has_moved = until_it_moves == 0;
-	until_it_moves = 0;
+	has_happened = until_it_happens == 0;
+	until_it_happens = 0;
+	is_renamed = has_happened && what_happens == rename_it;
 
-	CU_ASSERT_EQUAL(conversation->reconcile_failure, 0);
-	CU_ASSERT(holds(&world->dir, has_moved ? STORE NEW_NAME "/NOTE.md" : STORE NAME "/NOTE.md",
+	CHECK(conversation->reconcile_failure == 0, "%s",
+	      strerrordesc_np(-conversation->reconcile_failure));
+	CU_ASSERT(holds(&world->dir, is_renamed ? STORE NEW_NAME "/NOTE.md" : STORE NAME "/NOTE.md",
 			"a note\n"));
 	CU_ASSERT(holds(&world->dir,
-			has_moved ? STORE NEW_NAME "/events.json" : STORE NAME "/events.json",
+			is_renamed ? STORE NEW_NAME "/events.json" : STORE NAME "/events.json",
 			NEXT_TURN));
 	jpfs_object_unref(&conversation->object);
-	if (!has_moved)
+	if (!has_happened)
 		where = NULL; /* that was the last one */
+}
+
+static void at_each_moment(void (*happens)(void))
+{
+	int moment = 1;
+
+	what_happens = happens;
+	do {
+		until_it_happens = moment++;
+		attack_alone(prepare, bring_together);
+	} while (where != NULL && moment < MOMENTS_MAX);
+	CU_ASSERT(moment > 10 && moment < MOMENTS_MAX);
 }
 
 static void a_durable_directory_that_jp_renames_meanwhile_is_followed(void)
 {
-	int moment = 1;
+	at_each_moment(rename_it);
+}
 
-	do {
-		until_it_moves = moment++;
-		attack_alone(prepare, bring_together);
-	} while (where != NULL && moment < MOMENTS_MAX);
-	CU_ASSERT(moment > 10 && moment < MOMENTS_MAX);
+static void a_durable_directory_that_jp_makes_anew_meanwhile_is_no_failure(void)
+{
+	at_each_moment(make_it_anew);
 }
 
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(a_durable_directory_that_jp_renames_meanwhile_is_followed),
+		TEST(a_durable_directory_that_jp_makes_anew_meanwhile_is_no_failure),
 		CU_TEST_INFO_NULL,
 	};
 
