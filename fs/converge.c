@@ -14,9 +14,13 @@
 #include "fs/view.h"
 
 #include <string.h>
+#include <time.h>
 
 /* So often jp may rename the durable directory meanwhile, or make it anew. */
 #define TRIES_MAX 10
+/* What was changed so recently that it counts as being changed, is quiet after so many of these. */
+#define MOMENT_NS 20000000
+#define WAITS_MAX 6
 
 static const enum jp_managed METADATA_UNIT[] = {JP_METADATA};
 static const enum jp_managed STREAM_UNIT[] = {JP_BASE_CONFIG, JP_EVENTS};
@@ -119,18 +123,50 @@ static int is_being_written(struct jpfs_conversation *conversation, const enum j
 	return 0;
 }
 
+/*
+ * Facts and row of a unit.
+ *
+ * What looks like an earlier version of the workspace's may be one that has just replaced it, from another
+ * worktree or by jp: the daemon there is about to keep what was replaced, and history tells the two apart.
+ */
+static int look_at_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
+			struct jpfs_pair *pairs, size_t count, bool may_wait,
+			struct jpfs_decision *decision, struct jp_unit_facts *ret_facts,
+			enum jp_row *ret_row)
+{
+	const struct jp_unit_facts blank = {.is_same = true, .is_archived = decision->is_archived};
+	const enum jp_row by_content = decision->by_content;
+	const struct timespec moment = {.tv_nsec = MOMENT_NS};
+
+	for (int waits = may_wait ? WAITS_MAX : 0;; waits--) {
+		int r;
+
+		for (size_t i = 0; i < count; i++)
+			pairs[i] = (struct jpfs_pair){.which = pairs[i].which};
+		*ret_facts = blank;
+		decision->by_content = by_content;
+		r = jpfs_gather_unit_locked(conversation, base, pairs, count, ret_facts);
+		if (r < 0)
+			return r;
+		*ret_row = decide_unit(ret_facts, count, &decision->by_content);
+		if (waits == 0 || *ret_row != JP_ROW_DURABLE_EARLIER || ret_facts->has_base ||
+		    !jpfs_durable_is_changing_locked(conversation))
+			return 0;
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL); /* or a little less */
+		jpfs_glance_renew_locked(conversation);
+	}
+}
+
 static int converge_unit(struct jpfs_conversation *conversation, const struct jp_base *base,
 			 const enum jp_managed *unit, size_t count, struct jpfs_decision *decision,
 			 bool is_dry)
 {
-	struct jp_unit_facts facts = {.is_same = true, .is_archived = decision->is_archived};
-	struct jpfs_pair pairs[2] = {0};
+	struct jpfs_pair pairs[2] = {{.which = unit[0]}, {.which = unit[count - 1]}};
+	struct jp_unit_facts facts;
 	enum jp_row row;
 	int r;
 
-	for (size_t i = 0; i < count; i++)
-		pairs[i].which = unit[i];
-	r = jpfs_gather_unit_locked(conversation, base, pairs, count, &facts);
+	r = look_at_unit(conversation, base, pairs, count, !is_dry, decision, &facts, &row);
 	if (r < 0)
 		return r;
 	/* Not valid, and changed a moment ago: jp is copying into it, and would go on copying into what
@@ -141,7 +177,6 @@ static int converge_unit(struct jpfs_conversation *conversation, const struct jp
 		if (r != 0)
 			return r < 0 ? r : -EAGAIN;
 	}
-	row = decide_unit(&facts, count, &decision->by_content);
 	if (count > 1)
 		decision->stream = row;
 	else

@@ -6,6 +6,7 @@
 #include "core/base/sys.h"
 #include "tests/fault/attack.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -103,11 +104,53 @@ static void a_durable_directory_that_jp_makes_anew_meanwhile_is_no_failure(void)
 	at_each_moment(make_it_anew);
 }
 
+/* A trim, a moment old, of what the worktree has from a checkout. */
+static void prepare_a_trim(struct attack_world *world)
+{
+	put_conversation(&world->dir, HERE NAME, META_OLD, "{}", ONE_TWO, attack_later());
+	put_conversation(&world->dir, STORE NAME, META_OLD, "{}", "[\n" EVENT("one") "\n]\n",
+			 time(NULL));
+}
+
+/* As another worktree's daemon does when it has heard of it. */
+static void *keep_what_was_replaced(void *argument)
+{
+	const struct timespec moment = {.tv_nsec = 30000000};
+	const struct attack_world *world = argument;
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+	CHECK(mkdirat(world->dir.fd, HISTORY "17457886043", 0700) == 0, "%s", world->dir.path);
+	put(&world->dir,
+	    HISTORY "17457886043"
+		    "/20260305T193146.700000000Z.events.json",
+	    ONE_TWO, time(NULL));
+	return NULL;
+}
+
+static void bring_together_meanwhile(struct attack_world *world, struct jpfs_view *view)
+{
+	struct jpfs_conversation *conversation = jpfs_view_find(view, ID);
+	pthread_t other;
+
+	CU_ASSERT_EQUAL(pthread_create(&other, NULL, keep_what_was_replaced, world), 0);
+	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
+	(void)pthread_join(other, NULL);
+	CU_ASSERT_EQUAL(conversation->decision.stream, JP_ROW_WORKSPACE_EARLIER);
+	CU_ASSERT_FALSE(holds(&world->dir, STORE NAME "/events.json", ONE_TWO));
+	jpfs_object_unref(&conversation->object);
+}
+
+static void what_was_replaced_a_moment_ago_does_not_come_back(void)
+{
+	attack_alone(prepare_a_trim, bring_together_meanwhile);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(a_durable_directory_that_jp_renames_meanwhile_is_followed),
 		TEST(a_durable_directory_that_jp_makes_anew_meanwhile_is_no_failure),
+		TEST(what_was_replaced_a_moment_ago_does_not_come_back),
 		CU_TEST_INFO_NULL,
 	};
 

@@ -146,9 +146,11 @@ static void run(const struct sequence *sequence)
 		sequence->act(&w);
 		take_picture(&w, sequence, setting == NOTHING_MOUNTED ? plain : picture,
 			     sizeof(plain));
-		if (setting != NOTHING_MOUNTED)
-			CHECK(strcmp(plain, picture) == 0, "setting %d\nplain:\n%s\nmounted:\n%s",
-			      setting, plain, picture);
+		if (setting != NOTHING_MOUNTED && strcmp(plain, picture) != 0) {
+			/* CUnit keeps the first lines only. */
+			printf("\nplain:\n%s\nmounted:\n%s\n", plain, picture);
+			CHECK(false, "setting %d: it is not the same picture", setting);
+		}
 	}
 }
 
