@@ -4,8 +4,8 @@
  *     answers DIRECTORY MOUNTPOINT
  *
  * It reads what DIRECTORY has once, names and attributes, and then answers the kernel from memory, in the way
- * that takes it the fewest requests: no open of a directory, entries with all their attributes, all of
- * it kept for an hour. It looks at nothing, locks nothing, and would never see a change. So whatever a
+ * that takes it the fewest requests and the least work: no open of a directory, entries with all their
+ * attributes, all of it kept for an hour; of files the names only, until somebody asks for one. It looks at nothing, locks nothing, and would never see a change. So whatever a
  * walk through it takes longer than one of the directory itself is the kernel's own, for two
  * requests a directory and for the nodes that it makes of the answers; nobody who is asked in this
  * way is faster. Files have no contents.
@@ -16,6 +16,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +33,7 @@ struct file {
 /* A nodeid is an index; that of the root is FUSE_ROOT_ID, so there is none before it. */
 static struct file *files;
 static size_t file_count = FUSE_ROOT_ID, file_room;
+static bool is_asked_for_files;
 
 static void add_file(const char *name, const struct stat *st)
 {
@@ -107,6 +109,8 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		if (strcmp(files[files[parent].first + i].name, name) == 0)
 			entry = entry_of(files[parent].first + i);
 	}
+	if (entry.ino != 0 && !S_ISDIR(entry.attr.st_mode))
+		is_asked_for_files = true;
 	(void)fuse_reply_entry(req, &entry);
 }
 
@@ -135,6 +139,8 @@ static void on_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size, off_t
 		if (i >= 2) {
 			entry = entry_of(directory->first + (size_t)i - 2);
 			name = files[entry.ino].name;
+			if (!is_asked_for_files && !S_ISDIR(entry.attr.st_mode))
+				entry.ino = 0; /* not told of */
 		}
 		needed = fuse_add_direntry_plus(req, buffer + used, size - used, name, &entry,
 						i + 1);
