@@ -11,6 +11,7 @@
 #include "core/validity.h"
 #include "fs/judge.h"
 #include "fs/notify.h"
+#include "fs/recall.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -200,7 +201,7 @@ static bool drop_if_same(struct jpfs_entry *entry)
 	if (entry->is_exclusive)
 		entry->is_restored = true;
 	else
-		jpfs_entry_forget_times_locked(entry);
+		jpfs_recall_times_locked(entry);
 	entry->is_exclusive = false;
 	if (entry->managed != JP_UNMANAGED) {
 		jpfs_know_version_locked(conversation, entry->managed, &durable);
@@ -233,7 +234,7 @@ static bool drop_if_same_draft(struct jpfs_entry *entry)
 		return false;
 	entry->home = JPFS_WORKSPACE;
 	entry->version = jpfs_version_of(&draft);
-	jpfs_entry_forget_times_locked(entry);
+	jpfs_recall_times_locked(entry);
 	jpfs_entry_unstage_locked(entry);
 	jpfs_work_add(conversation, 0); /* one of the other side may be the same by now */
 	return true;
@@ -338,6 +339,7 @@ static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs
 {
 	int r = jpfs_entry_is_stale_locked(entry) ? -ESTALE : jpfs_entry_keep_synced_locked(entry);
 
+	jpfs_recall_note_locked(entry);
 	if (r == 0)
 		r = jpfs_entry_stage_locked(entry, keep_content);
 	if (r == 0)
