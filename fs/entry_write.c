@@ -240,12 +240,19 @@ static bool drop_if_same_draft(struct jpfs_entry *entry)
 	return true;
 }
 
+/* What is shown from the workspace first: beside a draft the durable copy may have the same bytes, and another
+ * time. */
+static bool drop_if_unchanged(struct jpfs_entry *entry)
+{
+	return drop_if_same_draft(entry) || drop_if_same(entry);
+}
+
 /* The last writer closed, or is about to. */
 void jpfs_entry_end_locked(struct jpfs_entry *entry)
 {
 	if (entry->home != JPFS_STAGED || !entry->is_dirty || entry->ended_ms != 0)
 		return;
-	if (!drop_if_same(entry) && !drop_if_same_draft(entry))
+	if (!drop_if_unchanged(entry))
 		jpfs_entry_ended_locked(entry);
 }
 
@@ -311,7 +318,7 @@ void jpfs_entry_flush(struct jpfs_entry *entry)
 	/* Whether this was the last descriptor, RELEASE tells (a shell closes the first of two at
 	 * once). But if nothing has changed, that is seen before close(2) returns. */
 	if (entry->home != JPFS_STAGED || !entry->is_dirty || entry->ended_ms != 0 ||
-	    (entry->writers <= 1 && (drop_if_same(entry) || drop_if_same_draft(entry))))
+	    (entry->writers <= 1 && drop_if_unchanged(entry)))
 		return;
 	mark_staged(entry, false);
 }

@@ -638,6 +638,7 @@ class Case:
 
     def settle_what_became_durable(self):
         if self.unsettled:  # what is not seen yet is no draft, though it may be in history by now
+            self.flush_all()
             poll(lambda: "".join(self.unseen(digits) for digits in list(self.ledger.places)),
                  "a durable version is not seen")
         for tree in self.unsettled & set(self.mounted()):

@@ -453,9 +453,14 @@ static void what_git_puts_back_keeps_its_time_when_it_is_written_with_the_same_b
 	STEP(&t.f, ". ../lib.sh; b=$V/$X/base_config.json; cp \"$b\" ../base; sleep 0.05\n"
 		   "rm \"$b\"; git checkout -q -- .jp; until_ok quiet; same ../base \"$b\"");
 	STEP(&t.f, THREE_WAYS);
-	/* Another worktree has changed it in the store, and here it is shown beside a draft. */
+	/* Another worktree changes its time in the store, and here it is shown beside a draft. */
 	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; until_ok quiet\n"
-		   "echo '{\"new\": 1}' > \"$WV/$X/base_config.json\"\n"
+		   "touch -d @1773281028 \"$WV/$X/base_config.json\"\n"
+		   "touched() { [ \"$(stat -c %Y \"$D/$X/base_config.json\")\" = 1773281028 ]; }\n"
+		   "until_ok touched; until_ok quiet");
+	STEP(&t.f, THREE_WAYS);
+	/* And then its bytes. */
+	STEP(&t.f, ". ../lib.sh; echo '{\"new\": 1}' > \"$WV/$X/base_config.json\"\n"
 		   "until_ok grep -q new \"$D/$X/base_config.json\"; until_ok quiet");
 	STEP(&t.f, THREE_WAYS);
 	STEP(&t.f, ". ../lib.sh; git switch -q main; until_ok drafts 0; until_ok quiet");
