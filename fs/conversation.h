@@ -212,6 +212,11 @@ void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_mana
 /* The workspace is about to have no such file, or another one: the durable version must not go when jp
  * renames another one over it. */
 void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/* The same for a version of which nothing was decided yet. */
+void jpfs_hold_undecided_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/* It was decided by now what is durable: what is held may be another version, which was replaced meanwhile and
+ * is kept then. */
+void jpfs_pin_renew_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 /* The durable copy stays in pieces, and the workspace has a draft: the version that is linked goes back. */
 void jpfs_pin_put_back_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which);

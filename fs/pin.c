@@ -15,6 +15,7 @@
 #include "core/base/sys.h"
 #include "core/history.h"
 #include "core/version.h"
+#include "fs/glance.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -222,14 +223,48 @@ void jpfs_pin_put_back_locked(struct jpfs_conversation *conversation, enum jp_ma
 		jpfs_unpin_locked(conversation, which);
 }
 
+/* Without a daemon nobody looks who could see that it was replaced. */
+static bool may_hold(const struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	return conversation->view->work != NULL && conversation->pins[which] == NULL &&
+	       conversation->in_view && !conversation->is_local && conversation->vanished_ms == 0;
+}
+
+void jpfs_hold_undecided_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	if (!may_hold(conversation, which) ||
+	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
+		return;
+	jpfs_glance_renew_locked(conversation); /* the link is a change of the file */
+	jpfs_pin_adopt_locked(conversation, which, name);
+}
+
+void jpfs_pin_renew_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	char name[NAME_MAX + 1];
+	struct stat held, st;
+
+	if (conversation->pins[which] == NULL ||
+	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
+		return;
+	jpfs_glance_renew_locked(conversation);
+	if (fstatat(conversation->view->staging.fd, conversation->pins[which], &held,
+		    AT_SYMLINK_NOFOLLOW) == 0 &&
+	    held.st_ino == st.st_ino)
+		jpfs_pin_drop(conversation->view, name);
+	else
+		jpfs_pin_replaced_locked(conversation, which, name);
+}
+
 void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_managed which)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
 
-	/* Without a daemon nobody looks who could see that it was replaced. */
-	if (conversation->view->work == NULL || conversation->pins[which] != NULL ||
-	    !conversation->in_view || conversation->is_local || conversation->vanished_ms != 0 ||
+	if (!may_hold(conversation, which) ||
 	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
 		return;
 	if (jpfs_version_matches(&conversation->known[which], &st))
