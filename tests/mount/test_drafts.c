@@ -453,6 +453,12 @@ static void what_git_puts_back_keeps_its_time_when_it_is_written_with_the_same_b
 	STEP(&t.f, ". ../lib.sh; b=$V/$X/base_config.json; cp \"$b\" ../base; sleep 0.05\n"
 		   "rm \"$b\"; git checkout -q -- .jp; until_ok quiet; same ../base \"$b\"");
 	STEP(&t.f, THREE_WAYS);
+	/* Nor is a change of something else one of its bytes. */
+	STEP(&t.f,
+	     ". ../lib.sh; b=$V/$X/base_config.json; t=$(stat -c %.Y \"$b\"); chmod 600 \"$b\"\n"
+	     "unmoved() { [ \"$(stat -c %.Y \"$b\")\" = \"$t\" ]; }\n"
+	     "unmoved || fail 'its mode'; touch -a \"$b\"; unmoved || fail 'its other time'\n"
+	     "chmod 644 \"$b\"; until_ok quiet; unmoved || fail 'its mode again'");
 	/* Another worktree changes its time in the store, and here it is shown beside a draft. */
 	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; until_ok quiet\n"
 		   "touch -d @1773281028 \"$WV/$X/base_config.json\"\n"
