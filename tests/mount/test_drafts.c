@@ -433,48 +433,6 @@ static void a_draft_that_is_written_with_the_same_bytes_keeps_its_time(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
-/* It has a time of its own, as whoever put it back has seen it, and nothing has happened to it since. */
-static void what_git_puts_back_keeps_its_time_when_it_is_written_with_the_same_bytes(void)
-{
-	static const char THREE_WAYS[] =
-		". ../lib.sh; b=$V/$X/base_config.json\n"
-		"unmoved() { [ \"$(stat -c %.Y \"$b\")\" = \"$t\" ]; }\n"
-		"t=$(stat -c %.Y \"$b\"); d=$(stat -c %.Y \"$D/$X/base_config.json\")\n"
-		"[ \"$t\" != \"$d\" ]; cat ../base > \"$b\"; until_ok unmoved; until_ok quiet\n"
-		"unmoved || fail truncated; dd if=../base of=\"$b\" conv=notrunc status=none\n"
-		"until_ok unmoved; until_ok quiet; unmoved || fail 'in place'\n"
-		"cp ../base \"$b.tmp\"; mv \"$b.tmp\" \"$b\"; until_ok unmoved; until_ok quiet\n"
-		"unmoved || fail 'as jp writes'; same ../base \"$b\"\n"
-		"[ \"$(stat -c %.Y \"$D/$X/base_config.json\")\" = \"$d\" ] || fail durable";
-	cleanup_two struct two t = {0};
-
-	if (!begin_both(&t))
-		return;
-	STEP(&t.f, ". ../lib.sh; b=$V/$X/base_config.json; cp \"$b\" ../base; sleep 0.05\n"
-		   "rm \"$b\"; git checkout -q -- .jp; until_ok quiet; same ../base \"$b\"");
-	STEP(&t.f, THREE_WAYS);
-	/* Nor is a change of something else one of its bytes. */
-	STEP(&t.f,
-	     ". ../lib.sh; b=$V/$X/base_config.json; t=$(stat -c %.Y \"$b\"); chmod 600 \"$b\"\n"
-	     "unmoved() { [ \"$(stat -c %.Y \"$b\")\" = \"$t\" ]; }\n"
-	     "unmoved || fail 'its mode'; touch -a \"$b\"; unmoved || fail 'its other time'\n"
-	     "chmod 644 \"$b\"; until_ok quiet; unmoved || fail 'its mode again'");
-	/* Another worktree changes its time in the store, and here it is shown beside a draft. */
-	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; until_ok quiet\n"
-		   "touch -d @1773281028 \"$WV/$X/base_config.json\"\n"
-		   "touched() { [ \"$(stat -c %Y \"$D/$X/base_config.json\")\" = 1773281028 ]; }\n"
-		   "until_ok touched; until_ok quiet");
-	STEP(&t.f, THREE_WAYS);
-	/* And then its bytes. */
-	STEP(&t.f, ". ../lib.sh; echo '{\"new\": 1}' > \"$WV/$X/base_config.json\"\n"
-		   "until_ok grep -q new \"$D/$X/base_config.json\"; until_ok quiet");
-	STEP(&t.f, THREE_WAYS);
-	STEP(&t.f, ". ../lib.sh; git switch -q main; until_ok drafts 0; until_ok quiet");
-	fixture_umount_at(&t.f, t.other);
-	fixture_umount(&t.f);
-	CHECK_INVARIANTS(&t.f);
-}
-
 /* Where the bytes of a draft lie is nobody's business: the file stays the one that it was. */
 static void who_has_a_draft_open_writes_to_it_when_it_has_moved(void)
 {
@@ -605,7 +563,6 @@ int main(void)
 		TEST(what_was_stored_beside_a_draft_is_not_stored_again),
 		TEST(an_editor_that_keeps_a_backup_leaves_a_draft_one),
 		TEST(a_draft_that_is_written_with_the_same_bytes_keeps_its_time),
-		TEST(what_git_puts_back_keeps_its_time_when_it_is_written_with_the_same_bytes),
 		TEST(who_has_a_draft_open_writes_to_it_when_it_has_moved),
 		TEST(what_was_in_step_is_known_after_a_kill_though_a_write_was_under_way),
 		TEST(mounting_again_reads_no_bytes_and_changes_nothing),
