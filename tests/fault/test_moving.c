@@ -7,7 +7,7 @@
  */
 #include "core/base/sys.h"
 #include "fs/newest.h"
-#include "tests/fault/attack.h"
+#include "tests/fault/editor.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -194,11 +194,77 @@ static void what_was_looked_at_is_kept_when_jp_replaces_it(void)
 	replace_at_each_moment(true);
 }
 
+/* ---- while a write is stored ---- */
+
+static int replace_and_sync(int fd)
+{
+	replace_now();
+	return as_ever->fsync(fd);
+}
+
+static void prepare_one_more(struct attack_world *world)
+{
+	attack_both(world, NAME, ONE_TWO);
+	attack_settle(world);
+	put(&world->dir, STORE NAME "/events.json.tmp", REPLACING, attack_later());
+}
+
+/* The first version is stored, and the worktree does not have it yet: it is a link and in the store. Then jp
+ * replaces it there, while the second one is on its way. */
+static void store_two(struct attack_world *world, struct jpfs_view *view)
+{
+	struct jpfs_conversation *conversation = jpfs_view_find(view, ID);
+	bool has_replaced;
+	int64_t wait;
+
+	where = world;
+	as_ever = jp_sys;
+	bringing_together = pthread_self();
+	CU_ASSERT_EQUAL(editor_save(world, view, ID, "events.json", STORED, EDITOR_CLOSES), 0);
+	CU_ASSERT_EQUAL(jpfs_commit_conversation(conversation, false, &wait), 0);
+	CU_ASSERT(holds(&world->dir, STORE NAME "/events.json", STORED));
+	CU_ASSERT(holds(&world->dir, HERE NAME "/events.json", ONE_TWO));
+	CU_ASSERT_EQUAL(editor_save(world, view, ID, "events.json", HERE_ONLY, EDITOR_CLOSES), 0);
+	moving = *as_ever;
+	moving.openat2 = replace_and_open;
+	moving.linkat = link_and_replace;
+	moving.renameat2 = replace_and_rename;
+	moving.fsync = replace_and_sync;
+	is_after_the_link = false;
+	jp_sys = &moving;
+	has_begun = true;
+	CU_ASSERT_EQUAL(jpfs_commit_conversation(conversation, false, &wait), 0);
+	has_begun = false;
+	jp_sys = as_ever;
+	has_replaced = until_it_moves == 0;
+	until_it_moves = 0;
+
+	CU_ASSERT_EQUAL(jpfs_project_conversation(conversation, true, &wait), 0);
+	CU_ASSERT(attack_has(world, ID, "events.json", STORED));
+	CU_ASSERT(attack_has(world, ID, "events.json", HERE_ONLY));
+	CU_ASSERT(!has_replaced || attack_has(world, ID, "events.json", REPLACING));
+	jpfs_object_unref(&conversation->object);
+	if (!has_replaced)
+		where = NULL;
+}
+
+static void what_is_only_linked_is_kept_when_jp_is_quicker_than_the_next_write(void)
+{
+	int moment = 1;
+
+	do {
+		until_it_moves = moment++;
+		attack_alone(prepare_one_more, store_two);
+	} while (where != NULL && moment < MOMENTS_MAX);
+	CU_ASSERT(moment > 5 && moment < MOMENTS_MAX);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		TEST(what_was_there_when_it_was_mounted_is_kept_when_jp_replaces_it),
 		TEST(what_was_looked_at_is_kept_when_jp_replaces_it),
+		TEST(what_is_only_linked_is_kept_when_jp_is_quicker_than_the_next_write),
 		TEST(a_durable_directory_that_jp_renames_meanwhile_is_followed),
 		CU_TEST_INFO_NULL,
 	};
