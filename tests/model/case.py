@@ -171,7 +171,7 @@ class Case:
             for name in MANAGED:
                 data = now.get((digits, name))
                 if data is None:
-                    if name != BASE or (digits, BASE) in self.ledger.open:  # git may have brought it without
+                    if name != BASE or (digits, BASE) in self.adopted:  # git may have brought it without
                         wrong.append("%s/%s is not durable" % (digits, name))
                     continue
                 if not is_valid(name, data):
@@ -483,7 +483,7 @@ class Case:
                 (is_earlier(name, data, stored) or self.went_before(digits, name, data))):
             self.expected[key] = [stored, data]  # what goes on from a draft of git's and is earlier still is one
             return
-        if has_draft_beside and stored is not None:
+        if has_draft_beside and digits in self.durable:
             # Of one unit with a draft, perhaps.
             self.expected[key] = [stored, data] if is_valid(name, data) else [stored]
             return
@@ -525,7 +525,7 @@ class Case:
         self.durable.discard(digits)
         self.removed_by_jp.add(digits)
         self.remade_by_jp.add(digits)
-        for table in (self.expected, self.coming, self.ledger.open):
+        for table in (self.expected, self.coming, self.ledger.open, self.adopted):
             for key in [key for key in table if key[0] == digits]:
                 del table[key]
         self.forget_removed_notes(digits)
