@@ -47,6 +47,8 @@ class Side:
     def note_archived(self):
         """git and jp may make a live directory of what is archived here; the old one stays beneath."""
         for digits, place in self.places.items():
+            if digits in self.doubles:  # where the one that is shown was moved to
+                self.doubles[digits].add(place)
             if place[0]:
                 self.was_archived[digits] = place
             elif digits in self.was_archived:
