@@ -23,7 +23,6 @@
 #include "fs/heap.h"
 #include "fs/lockfile.h"
 #include "fs/log.h"
-#include "fs/newest.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
 #include "fs/serve.h"
@@ -359,7 +358,6 @@ static int attach_again(struct daemon *daemon, struct jp_error *error)
 		if (find_place(daemon) == PLACE_THERE && ++failures == RETURN_TRIES)
 			return r;
 	}
-	jpfs_hold_newest(&daemon->view);
 	jpfs_lockfile_write(daemon->lock_fd, daemon->workspace, "serving", NULL);
 	queue_all(&daemon->view);
 	return 0;
@@ -554,8 +552,6 @@ int jpfs_serve(const struct jp_workspace *workspace, struct jp_silo *silo, int l
 		r = jpfs_work_start(&daemon.view);
 	if (r == 0 && daemon.view.notify != NULL)
 		r = jpfs_ahead_start(&daemon.view);
-	if (r == 0)
-		jpfs_hold_newest(&daemon.view);
 	if (r == 0)
 		r = attach(&daemon, error);
 	if (r < 0) {

@@ -3,10 +3,9 @@
  *
  * It renames a conversation's durable directory, for another title: that is no failure, and what only the
  * worktree has gets there all the same. It renames another version over a durable file: the one that was
- * there when the mount was made is kept, whichever side wins.
+ * looked at is kept, whichever side wins.
  */
 #include "core/base/sys.h"
-#include "fs/newest.h"
 #include "tests/fault/editor.h"
 
 #include <pthread.h>
@@ -145,8 +144,6 @@ static void replace_meanwhile(struct attack_world *world, struct jpfs_view *view
 	moving.renameat2 = replace_and_rename;
 	jp_sys = &moving;
 	CU_ASSERT_EQUAL_FATAL(jpfs_work_start(view), 0);
-	if (!is_after_the_link)
-		jpfs_hold_newest(view);
 	has_begun = true;
 	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
 	has_begun = false;
@@ -166,7 +163,7 @@ static void replace_meanwhile(struct attack_world *world, struct jpfs_view *view
 		where = NULL;
 }
 
-static void replace_at_each_moment(bool from_the_link)
+static void replace_at_each_moment(void)
 {
 	static const char *const versions[] = {NULL, HERE_ONLY, "[]\n", "{ not valid"};
 
@@ -176,7 +173,7 @@ static void replace_at_each_moment(bool from_the_link)
 		worktree = versions[i];
 		do {
 			until_it_moves = moment++;
-			is_after_the_link = from_the_link;
+			is_after_the_link = true;
 			attack_alone(prepare_two_versions, replace_meanwhile);
 		} while (where != NULL && moment < MOMENTS_MAX);
 		/* Most of it, the deciding, comes after the link. */
@@ -184,14 +181,9 @@ static void replace_at_each_moment(bool from_the_link)
 	}
 }
 
-static void what_was_there_when_it_was_mounted_is_kept_when_jp_replaces_it(void)
-{
-	replace_at_each_moment(false);
-}
-
 static void what_was_looked_at_is_kept_when_jp_replaces_it(void)
 {
-	replace_at_each_moment(true);
+	replace_at_each_moment();
 }
 
 /* ---- while a write is stored ---- */
@@ -262,7 +254,6 @@ static void what_is_only_linked_is_kept_when_jp_is_quicker_than_the_next_write(v
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		TEST(what_was_there_when_it_was_mounted_is_kept_when_jp_replaces_it),
 		TEST(what_was_looked_at_is_kept_when_jp_replaces_it),
 		TEST(what_is_only_linked_is_kept_when_jp_is_quicker_than_the_next_write),
 		TEST(a_durable_directory_that_jp_renames_meanwhile_is_followed),

@@ -3,11 +3,7 @@
  * was away for a moment; and where they agree, nothing is read and nothing is changed. Semantics,
  * section 8.
  */
-#include "core/base/cleanup.h"
 #include "tests/mount/two_worktrees.h"
-
-#include <fcntl.h>
-#include <stdio.h>
 
 /* Branches: `older` has two events, main has a third; mounted, and main is checked out. */
 static bool begin(struct two *two)
@@ -340,46 +336,6 @@ static void the_second_time_changes_nothing(void)
 	}
 }
 
-/*
- * Nobody has looked at anything when mount has returned, and a version that only the store has is held:
- * jp replaces it in that moment.
- */
-static void what_jp_replaces_as_soon_as_it_is_mounted_is_kept(void)
-{
-	static const char STORE[] = "data/workspace/project-abc12/conversations/" FIRST;
-	cleanup_close int store = -EBADF;
-	cleanup_two struct two t = {0};
-	char path[600];
-
-	if (!begin(&t))
-		return;
-	fixture_umount(&t.f);
-	STEP(&t.f, ". ../lib.sh; sed -i 's/First Title?/asked unmounted/' \"$DE\"\n"
-		   "sed -i 's/\"title\": \"[^\"]*/\"title\": \"called unmounted/' \"$DM\"\n"
-		   "has unmounted \"$DM\"; for f in events.json metadata.json; do\n"
-		   "  sed 's/unmounted/mounted/' \"$D/$X/$f\" > \"$D/$X/$f.tmp\"; done");
-	(void)snprintf(path, sizeof(path), "%s/%s", t.f.base, STORE);
-	store = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fixture_mount(&t.f);
-	CU_ASSERT(renameat(store, "metadata.json.tmp", store, "metadata.json") == 0);
-	CU_ASSERT(renameat(store, "events.json.tmp", store, "events.json") == 0);
-	STEP(&t.f, ". ../lib.sh; until_ok has 'asked mounted' \"$e\"; until_ok quiet\n"
-		   "same \"$e\" \"$DE\"; same \"$m\" \"$DM\"\n"
-		   "kept 'asked unmounted'; kept 'called unmounted'");
-	/* Nobody has looked yet when the daemon is killed: the next one finds what was held. */
-	fixture_umount(&t.f);
-	STEP(&t.f, ". ../lib.sh; sed -i 's/asked mounted/asked before dying/' \"$DE\"\n"
-		   "sed 's/before dying/after that/' \"$DE\" > \"$DE.tmp\"");
-	fixture_mount(&t.f);
-	CU_ASSERT(renameat(store, "events.json.tmp", store, "events.json") == 0);
-	fixture_kill(&t.f, t.f.project);
-	fixture_mount(&t.f);
-	STEP(&t.f, ". ../lib.sh; until_ok has 'after that' \"$e\"; until_ok quiet\n"
-		   "kept 'before dying'");
-	fixture_umount(&t.f);
-	CHECK_INVARIANTS(&t.f);
-}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -390,7 +346,6 @@ int main(void)
 		TEST(a_clone_gets_the_turns_that_it_lacks),
 		TEST(a_backup_that_is_restored_costs_no_turn),
 		TEST(a_store_that_is_restored_gets_the_turns_that_it_lacks),
-		TEST(what_jp_replaces_as_soon_as_it_is_mounted_is_kept),
 		TEST(the_second_time_changes_nothing),
 		CU_TEST_INFO_NULL,
 	};
