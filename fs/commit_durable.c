@@ -64,7 +64,8 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 	const char *name;
 	bool is_displaced;
 	bool asks_for_layout = false, is_placing = false;
-	struct stat st;
+	struct stat st, displaced = {0};
+	char *linked = NULL;
 	int r;
 
 	jpfs_conversation_lock(conversation);
@@ -79,7 +80,8 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 	 * durable directory away in between (jp does) must not take it along. */
 	if (r >= 0 && entry->is_linked && !conversation->is_local) {
 		if (entry->managed != JP_UNMANAGED)
-			jpfs_pin_staged_locked(conversation, entry->managed, entry->staged_name);
+			linked = jpfs_pin_staged_locked(conversation, entry->managed,
+							entry->staged_name);
 		else if (conversation->in_view)
 			jpfs_pin_other_locked(conversation, entry->path, entry->staged_name);
 	}
@@ -97,6 +99,8 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 	if (r >= 0)
 		r = jpfs_put_in_place_locked(entry, attempt->is_forced, parent, name,
 					     &is_displaced);
+	if (r < 0)
+		jpfs_pin_back_locked(conversation, entry->managed, TAKE_PTR(linked));
 	/* The durable directory went in between: it is waited for, like one that is gone already. */
 	if (r == -ENOENT)
 		r = -EAGAIN;
@@ -104,6 +108,9 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 		displaced_name = is_displaced ? strdup(entry->staged_name) : NULL;
 		r = fstat(attempt->content->fd, &st) < 0 ? -errno : 0;
 	}
+	if (displaced_name != NULL)
+		(void)fstatat(conversation->view->staging.fd, displaced_name, &displaced,
+			      AT_SYMLINK_NOFOLLOW); /* else what was linked is compared */
 	if (r == 0) {
 		bool was_unseen = entry->was_unseen;
 
@@ -123,6 +130,8 @@ int jpfs_attempt_replace_durable(struct jpfs_entry *entry, const struct jpfs_att
 		if (asks_for_layout && r == 0)
 			r = jpfs_layout_retire_durable_locked(conversation);
 	}
+	jpfs_pin_let_go_locked(conversation, entry->managed, linked, displaced.st_ino,
+			       attempt->content->fd);
 	pthread_mutex_unlock(&conversation->lock);
 	if (r == 0)
 		r = jp_sync_directory(parent);

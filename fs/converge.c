@@ -80,6 +80,9 @@ static void remember(struct jpfs_conversation *conversation, const struct jpfs_p
 		    !is_there)
 			continue;
 		jpfs_know_version_locked(conversation, which, &st);
+		jpfs_pin_renew_locked(conversation, which);
+		if (pairs[i].is_same && pairs[i].is_workspace)
+			jpfs_unpin_locked(conversation, which); /* the workspace has it */
 		/* The workspace does not have it yet, and jp may delete the durable directory before. */
 		if (!pairs[i].is_same) {
 			jpfs_hold_durable_locked(conversation, which);

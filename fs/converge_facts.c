@@ -135,7 +135,11 @@ static int gather(struct jpfs_conversation *conversation, const struct jp_base_f
 	pair->workspace_is_base =
 		base->is_there && jp_stamp_matches(&base->workspace, &pair->workspace);
 	pair->is_same = pair->durable_is_base && pair->workspace_is_base;
-	return pair->is_same ? 0 : compare_bytes(conversation, base, pair);
+	r = pair->is_same ? 0 : compare_bytes(conversation, base, pair);
+	/* From now on jp may replace it: what is decided takes a while. */
+	if (r == 0 && !pair->is_same)
+		jpfs_hold_undecided_locked(conversation, pair->which);
+	return r;
 }
 
 /*

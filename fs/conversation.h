@@ -206,12 +206,25 @@ void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_manag
  * unless it is contained. An empty name: there is no link to the new one. */
 void jpfs_pin_replaced_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			      const char *name);
-/* Pin what is about to become the durable version. */
-void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
-			    const char *staged_name);
+/* Pin what is about to become the durable version. The pin that there was, which still holds: taken by one of
+ * the next two; or NULL. */
+char *jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			     const char *staged_name);
+/* It did not become durable: that pin is the pin again. */
+void jpfs_pin_back_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			  char *before);
+/* It did, and displaced a version, which was kept or needs no keeping. If that is another one than was held,
+ * somebody was quicker, and what was held is kept unless it is contained. */
+void jpfs_pin_let_go_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			    char *before, ino_t displaced, int new_fd);
 /* The workspace is about to have no such file, or another one: the durable version must not go when jp
  * renames another one over it. */
 void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/* The same for a version of which nothing was decided yet. */
+void jpfs_hold_undecided_locked(struct jpfs_conversation *conversation, enum jp_managed which);
+/* It was decided by now what is durable: what is held may be another version, which was replaced meanwhile and
+ * is kept then. */
+void jpfs_pin_renew_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 /* The durable copy stays in pieces, and the workspace has a draft: the version that is linked goes back. */
 void jpfs_pin_put_back_locked(struct jpfs_conversation *conversation, enum jp_managed which);
 void jpfs_unpin_locked(struct jpfs_conversation *conversation, enum jp_managed which);

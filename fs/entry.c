@@ -12,6 +12,7 @@
 #include "fs/recall.h"
 #include "fs/view.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,26 +120,56 @@ bool jpfs_entry_is_its_projection(const struct jpfs_entry *entry, const struct s
 	       (st->st_ino == entry->shown_ino || jp_mtime_ns(st) == entry->version.mtime_ns);
 }
 
-/* A number can be given again to another file of the same size, so it is the bytes that tell, as the
- * workspace has them. */
+/* The bytes that it stands for, from where nobody replaces them unseen: a link, or the workspace. */
+static int open_as_known(const struct jpfs_entry *entry)
+{
+	struct jpfs_conversation *conversation = entry->conversation;
+	const char *pin = jpfs_pin_of_locked(entry);
+	cleanup_close int fd = -EBADF;
+	struct stat st;
+
+	if (pin != NULL && entry->home != JPFS_WORKSPACE) {
+		fd = jp_open_regular(conversation->view->staging.fd, pin, O_RDONLY);
+		if (fd >= 0 && fstat(fd, &st) == 0 && jpfs_version_matches(&entry->version, &st))
+			return TAKE_FD(fd);
+		jp_closep(&fd);
+	}
+	fd = jpfs_open_side_locked(conversation, false, entry->path);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size != entry->version.size ||
+	    jp_mtime_ns(&st) != entry->version.mtime_ns)
+		return -ESTALE;
+	return TAKE_FD(fd);
+}
+
+/* jp deletes a conversation's durable files and copies them back. A number can be given again to another file
+ * of the same size, so it is the bytes that tell. */
 bool jpfs_entry_take_touched_locked(struct jpfs_entry *entry, const struct stat *st)
 {
 	struct jpfs_conversation *conversation = entry->conversation;
-	cleanup_close int durable = -EBADF, workspace = -EBADF;
-	struct stat projected;
+	cleanup_content struct jpfs_content *content = NULL;
+	cleanup_close int durable = -EBADF, known = -EBADF;
+	struct stat found;
 
-	if (entry->home != JPFS_DURABLE || entry->managed == JP_UNMANAGED ||
-	    entry->version.ino != st->st_ino || entry->version.size != st->st_size ||
-	    entry->version.mtime_ns == jp_mtime_ns(st))
+	if (entry->home == JPFS_STAGED || entry->managed == JP_UNMANAGED || !entry->is_linked ||
+	    entry->version.size != st->st_size ||
+	    (entry->home == JPFS_DURABLE && jpfs_version_matches(&entry->version, st)))
 		return false;
-	workspace = jpfs_open_side_locked(conversation, false, entry->path);
-	if (workspace < 0 || fstat(workspace, &projected) < 0 ||
-	    projected.st_size != entry->version.size ||
-	    jp_mtime_ns(&projected) != entry->version.mtime_ns)
+	known = open_as_known(entry);
+	if (known < 0)
 		return false;
 	durable = jpfs_open_side_locked(conversation, true, entry->path);
-	if (durable < 0 || jp_same_content(durable, workspace) != 1)
+	if (durable < 0 || fstat(durable, &found) < 0 || found.st_ino != st->st_ino ||
+	    jp_same_content(durable, known) != 1)
 		return false;
+	/* Who has it open goes on in the file that is there now. */
+	if (entry->content != NULL) {
+		content = jpfs_content_new(TAKE_FD(durable));
+		if (content == NULL)
+			return false;
+		jpfs_content_unrefp(&entry->content);
+		entry->content = TAKE_PTR(content);
+	}
+	entry->home = JPFS_DURABLE;
 	entry->version = jpfs_version_of(st);
 	return true;
 }

@@ -48,12 +48,15 @@ static int change_entry(struct jpfs_entry *entry, const struct change *change)
 	struct jpfs_conversation *conversation = entry->conversation;
 	cleanup_unlock pthread_mutex_t *held = jpfs_conversation_lock(conversation);
 	struct jpfs_view *view = conversation->view;
+	struct jpfs_told_times *told;
 	char path[JPFS_PATH_BYTES];
 	struct stat st;
 	int root_fd, r;
 
-	(void)jpfs_entry_tell_times_anew_locked(
+	told = jpfs_entry_tell_times_anew_locked(
 		entry); /* without memory: those of the file itself */
+	if (told != NULL && change->sets_times && change->times[1].tv_nsec != UTIME_OMIT)
+		told->mtime = (struct timespec){0};
 	if (!entry->is_linked) {
 		if (entry->content == NULL)
 			return -ESTALE;

@@ -10,6 +10,7 @@
 #include "core/base/io.h"
 #include "core/base/sys.h"
 #include "core/history.h"
+#include "fs/recall.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -429,8 +430,10 @@ static int rename_file(struct jpfs_conversation *conversation, struct jpfs_entry
 		r = stage_for_rename(entry);
 	if (r < 0)
 		return r;
-	if (replaced != NULL)
+	if (replaced != NULL) {
+		jpfs_recall_note_locked(replaced);
 		leave_staged(replaced);
+	}
 	r = set_path(entry, new_path);
 	if (r == 0)
 		r = depart(conversation, old_path);

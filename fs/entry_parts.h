@@ -12,8 +12,8 @@
  * directory or a link has no versions: it is found wherever it can still be had. 0 or -ESTALE. */
 must_check int jpfs_entry_refresh_locked(struct jpfs_entry *entry);
 /*
- * Only the durable file's time is another: whoever has it open has the file that is there, and it is
- * this entry's version from now on. False: it is another file.
+ * The durable file has the bytes that this entry stands for, under another time, or copied back: whoever has it
+ * open has the file that is there, and it is this entry's version from now on. False: it is another version.
  */
 bool jpfs_entry_take_touched_locked(struct jpfs_entry *entry, const struct stat *st);
 /* Whether a file of the workspace is a projection of an entry's version. */

@@ -114,6 +114,9 @@ static void keep_times(struct jpfs_entry *entry, struct stat *st)
 	if (told == NULL)
 		return; /* without memory git may look at a file once more than it needs to */
 	if (told->generation != entry->generation) {
+		/* Its mode was changed, or another time: not this one. */
+		if (entry->is_restored && told->generation == UINT64_MAX && told->mtime.tv_sec != 0)
+			st->st_mtim = told->mtime;
 		*told = (struct jpfs_told_times){entry->generation, st->st_ctim, st->st_mtim};
 	} else if (told->ctime.tv_sec != 0) {
 		st->st_ctim = told->ctime;

@@ -11,6 +11,7 @@
 #include "core/validity.h"
 #include "fs/judge.h"
 #include "fs/notify.h"
+#include "fs/recall.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -200,7 +201,7 @@ static bool drop_if_same(struct jpfs_entry *entry)
 	if (entry->is_exclusive)
 		entry->is_restored = true;
 	else
-		jpfs_entry_forget_times_locked(entry);
+		jpfs_recall_times_locked(entry);
 	entry->is_exclusive = false;
 	if (entry->managed != JP_UNMANAGED) {
 		jpfs_know_version_locked(conversation, entry->managed, &durable);
@@ -233,10 +234,17 @@ static bool drop_if_same_draft(struct jpfs_entry *entry)
 		return false;
 	entry->home = JPFS_WORKSPACE;
 	entry->version = jpfs_version_of(&draft);
-	jpfs_entry_forget_times_locked(entry);
+	jpfs_recall_times_locked(entry);
 	jpfs_entry_unstage_locked(entry);
 	jpfs_work_add(conversation, 0); /* one of the other side may be the same by now */
 	return true;
+}
+
+/* What is shown from the workspace first: beside a draft the durable copy may have the same bytes, and another
+ * time. */
+static bool drop_if_unchanged(struct jpfs_entry *entry)
+{
+	return drop_if_same_draft(entry) || drop_if_same(entry);
 }
 
 /* The last writer closed, or is about to. */
@@ -244,7 +252,7 @@ void jpfs_entry_end_locked(struct jpfs_entry *entry)
 {
 	if (entry->home != JPFS_STAGED || !entry->is_dirty || entry->ended_ms != 0)
 		return;
-	if (!drop_if_same(entry) && !drop_if_same_draft(entry))
+	if (!drop_if_unchanged(entry))
 		jpfs_entry_ended_locked(entry);
 }
 
@@ -310,7 +318,7 @@ void jpfs_entry_flush(struct jpfs_entry *entry)
 	/* Whether this was the last descriptor, RELEASE tells (a shell closes the first of two at
 	 * once). But if nothing has changed, that is seen before close(2) returns. */
 	if (entry->home != JPFS_STAGED || !entry->is_dirty || entry->ended_ms != 0 ||
-	    (entry->writers <= 1 && (drop_if_same(entry) || drop_if_same_draft(entry))))
+	    (entry->writers <= 1 && drop_if_unchanged(entry)))
 		return;
 	mark_staged(entry, false);
 }
@@ -338,6 +346,7 @@ static int begin_change(struct jpfs_entry *entry, bool keep_content, struct jpfs
 {
 	int r = jpfs_entry_is_stale_locked(entry) ? -ESTALE : jpfs_entry_keep_synced_locked(entry);
 
+	jpfs_recall_note_locked(entry);
 	if (r == 0)
 		r = jpfs_entry_stage_locked(entry, keep_content);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #include "core/base/sys.h"
 #include "core/history.h"
 #include "core/version.h"
+#include "fs/glance.h"
 #include "fs/view.h"
 
 #include <fcntl.h>
@@ -71,46 +72,75 @@ void jpfs_pin_adopt_locked(struct jpfs_conversation *conversation, enum jp_manag
 }
 
 /* What a link holds has lost its place in the store: kept, unless the version that took it contains it. */
-static void keep_pinned(struct jpfs_conversation *conversation, enum jp_managed which,
-			const char *new_name)
+static void keep_linked(struct jpfs_conversation *conversation, enum jp_managed which,
+			const char *name, int new_fd)
 {
 	struct jpfs_view *view = conversation->view;
-	cleanup_close int old = -EBADF, new = -EBADF;
+	cleanup_close int old = jp_open_regular(view->staging.fd, name, O_RDONLY);
 	int r;
 
-	old = jp_open_regular(view->staging.fd, conversation->pins[which], O_RDONLY);
-	new = jp_open_regular(view->staging.fd, new_name, O_RDONLY);
 	if (old < 0)
 		return;
-	r = new < 0 ? new : jp_version_is_contained(which, old, new);
+	r = new_fd < 0 ? new_fd : jp_version_is_contained(which, old, new_fd);
 	if (r != 1)
 		r = jp_history_has(view->silo->history_fd, conversation->id, jp_managed_name(which),
 				   old);
 	if (r != 1)
 		jp_ignore(jp_keep_move(view->silo->history_fd, conversation->id, view->staging.fd,
-				       conversation->pins[which], jp_managed_name(which)));
+				       name, jp_managed_name(which)));
 }
 
 void jpfs_pin_replaced_locked(struct jpfs_conversation *conversation, enum jp_managed which,
 			      const char *name)
 {
+	cleanup_close int new = -EBADF;
+
 	if (name[0] == '\0')
 		return; /* without links */
-	if (conversation->pins[which] != NULL)
-		keep_pinned(conversation, which, name);
+	if (conversation->pins[which] != NULL) {
+		new = jp_open_regular(conversation->view->staging.fd, name, O_RDONLY);
+		keep_linked(conversation, which, conversation->pins[which], new);
+	}
 	jpfs_pin_adopt_locked(conversation, which, name);
 }
 
-void jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
-			    const char *staged_name)
+char *jpfs_pin_staged_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			     const char *staged_name)
 {
 	struct jpfs_view *view = conversation->view;
 	char name[NAME_MAX + 1];
+	char *before;
 
 	jp_staging_pin_name(&view->staging, conversation->id, jp_managed_name(which), name);
 	if (jp_sys->linkat(view->staging.fd, staged_name, view->staging.fd, name, 0) < 0)
-		return; /* without links (an odd filesystem) the projection, a moment later, remains */
+		return NULL; /* without links (an odd filesystem) the projection, a moment later, remains */
+	before = TAKE_PTR(conversation->pins[which]);
 	jpfs_pin_adopt_locked(conversation, which, name);
+	return before;
+}
+
+void jpfs_pin_back_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			  char *before)
+{
+	if (before == NULL)
+		return;
+	jpfs_unpin_locked(conversation, which);
+	conversation->pins[which] = before;
+}
+
+void jpfs_pin_let_go_locked(struct jpfs_conversation *conversation, enum jp_managed which,
+			    char *before, ino_t displaced, int new_fd)
+{
+	struct jpfs_view *view = conversation->view;
+	struct stat st;
+
+	if (before == NULL)
+		return;
+	if (fstatat(view->staging.fd, before, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ino != displaced)
+		keep_linked(conversation, which, before, new_fd);
+	jpfs_pin_drop(view, before);
+	free(before);
 }
 
 /* ---- unmanaged files ---- */
@@ -222,14 +252,48 @@ void jpfs_pin_put_back_locked(struct jpfs_conversation *conversation, enum jp_ma
 		jpfs_unpin_locked(conversation, which);
 }
 
+/* Without a daemon nobody looks who could see that it was replaced. */
+static bool may_hold(const struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	return conversation->view->work != NULL && conversation->pins[which] == NULL &&
+	       conversation->in_view && !conversation->is_local && conversation->vanished_ms == 0;
+}
+
+void jpfs_hold_undecided_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	if (!may_hold(conversation, which) ||
+	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
+		return;
+	jpfs_glance_renew_locked(conversation); /* the link is a change of the file */
+	jpfs_pin_adopt_locked(conversation, which, name);
+}
+
+void jpfs_pin_renew_locked(struct jpfs_conversation *conversation, enum jp_managed which)
+{
+	char name[NAME_MAX + 1];
+	struct stat held, st;
+
+	if (conversation->pins[which] == NULL ||
+	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
+		return;
+	jpfs_glance_renew_locked(conversation);
+	if (fstatat(conversation->view->staging.fd, conversation->pins[which], &held,
+		    AT_SYMLINK_NOFOLLOW) == 0 &&
+	    held.st_ino == st.st_ino)
+		jpfs_pin_drop(conversation->view, name);
+	else
+		jpfs_pin_replaced_locked(conversation, which, name);
+}
+
 void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_managed which)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
 
-	/* Without a daemon nobody looks who could see that it was replaced. */
-	if (conversation->view->work == NULL || conversation->pins[which] != NULL ||
-	    !conversation->in_view || conversation->is_local || conversation->vanished_ms != 0 ||
+	if (!may_hold(conversation, which) ||
 	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
 		return;
 	if (jpfs_version_matches(&conversation->known[which], &st))

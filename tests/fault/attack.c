@@ -402,6 +402,17 @@ static void look_at_versions(const struct attack_world *world, unsigned drafts)
 	}
 }
 
+bool attack_has(const struct attack_world *world, uint64_t id, const char *file, const char *text)
+{
+	const struct attack_version version = {.id = id, .file = file, .text = text};
+	char place[PATH_MAX], history[128];
+
+	(void)snprintf(history, sizeof(history), HISTORY "%" PRIu64, id);
+	return is_in(world, history, &version) ||
+	       (find_directory(world, STORE, id, place) && is_in(world, place, &version)) ||
+	       (find_directory(world, HERE, id, place) && is_in(world, place, &version));
+}
+
 static void compare_sides(const struct attack_world *world, const char *here, const char *store,
 			  enum jp_managed which)
 {

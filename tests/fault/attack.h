@@ -93,6 +93,9 @@ void attack_alone(void (*prepare)(struct attack_world *world),
 /* A time later than all others so far, for put(). */
 time_t attack_later(void);
 
+/* Whether a version is on one of the sides, contained in what is, or kept. */
+bool attack_has(const struct attack_world *world, uint64_t id, const char *file, const char *text);
+
 /* Assert, and say during which attack it failed. */
 #define ATTACK_CHECK(condition) attack_check((condition), __LINE__, __FILE__, #condition)
 void attack_check(bool holds, int line, const char *file, const char *condition);

@@ -1,10 +1,12 @@
 /*
- * At each moment of bringing both sides together jp renames a conversation's durable directory, for another
- * title, or deletes it and makes it anew from the worktree's, after an edit: that is no failure, and what
- * only the worktree has gets there all the same.
+ * jp does something to the store at each moment of bringing both sides together.
+ *
+ * It renames a conversation's durable directory, for another title, or deletes it and makes it anew from the
+ * worktree's, after an edit: that is no failure, and what only the worktree has gets there all the same. It
+ * renames another version over a durable file: the one that was looked at is kept, whichever side wins.
  */
 #include "core/base/sys.h"
-#include "tests/fault/attack.h"
+#include "tests/fault/editor.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -145,9 +147,187 @@ static void what_was_replaced_a_moment_ago_does_not_come_back(void)
 	attack_alone(prepare_a_trim, bring_together_meanwhile);
 }
 
+/* ---- another version ---- */
+
+#define STORED "[\n" EVENT("one") ",\n" EVENT("only the store has it") "\n]\n"
+#define HERE_ONLY "[\n" EVENT("one") ",\n" EVENT("only the worktree has it") "\n]\n"
+#define REPLACING "[\n" EVENT("one") ",\n" EVENT("jp has replaced it") "\n]\n"
+
+static bool is_after_the_link; /* the moments are counted from the first link on */
+static const char *worktree;   /* what it has by then; NULL: what both had */
+static pthread_t bringing_together;
+static bool has_begun;
+
+static void replace_now(void)
+{
+	/* What the background does meanwhile is no moment of this. */
+	if (pthread_equal(pthread_self(), bringing_together) && has_begun && until_it_happens > 0 &&
+	    !is_after_the_link && --until_it_happens == 0)
+		CHECK(renameat(where->dir.fd, STORE NAME "/events.json.tmp", where->dir.fd,
+			       STORE NAME "/events.json") == 0,
+		      "%s", where->dir.path);
+}
+
+static int replace_and_open(int dirfd, const char *path, const struct open_how *how)
+{
+	replace_now();
+	return as_ever->openat2(dirfd, path, how);
+}
+
+static int link_and_replace(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+	int r = as_ever->linkat(from_fd, from, to_fd, to, flags);
+
+	if (pthread_equal(pthread_self(), bringing_together) && has_begun)
+		is_after_the_link = false;
+	replace_now();
+	return r;
+}
+
+static int replace_and_rename(int from_fd, const char *from, int to_fd, const char *to,
+			      unsigned flags)
+{
+	replace_now();
+	return as_ever->renameat2(from_fd, from, to_fd, to, flags);
+}
+
+/* While nothing was mounted jp has stored a version, and the worktree has another one. */
+static void prepare_two_versions(struct attack_world *world)
+{
+	attack_both(world, NAME, ONE_TWO);
+	attack_settle(world);
+	put(&world->dir, STORE NAME "/events.json", STORED, attack_later());
+	if (worktree != NULL)
+		put(&world->dir, HERE NAME "/events.json", worktree, attack_later());
+	put(&world->dir, STORE NAME "/events.json.tmp", REPLACING, attack_later());
+}
+
+static void replace_meanwhile(struct attack_world *world, struct jpfs_view *view)
+{
+	struct jpfs_conversation *conversation = jpfs_view_find(view, ID);
+	bool has_replaced;
+
+	where = world;
+	as_ever = jp_sys;
+	bringing_together = pthread_self();
+	moving = *as_ever;
+	moving.openat2 = replace_and_open;
+	moving.linkat = link_and_replace;
+	moving.renameat2 = replace_and_rename;
+	jp_sys = &moving;
+	CU_ASSERT_EQUAL_FATAL(jpfs_work_start(view), 0);
+	has_begun = true;
+	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
+	has_begun = false;
+	has_replaced = until_it_happens == 0;
+	until_it_happens = 0;
+
+	CU_ASSERT_EQUAL(conversation->reconcile_failure, 0);
+	jpfs_work_stop(view);
+	CU_ASSERT_EQUAL(jpfs_work_flush(view, true), 0);
+	jpfs_work_free(view);
+	jp_sys = as_ever;
+	CU_ASSERT(attack_has(world, ID, "events.json", STORED));
+	CU_ASSERT(!has_replaced || attack_has(world, ID, "events.json", REPLACING));
+	CU_ASSERT(worktree == NULL || attack_has(world, ID, "events.json", worktree));
+	jpfs_object_unref(&conversation->object);
+	if (!has_replaced)
+		where = NULL;
+}
+
+static void replace_at_each_moment(void)
+{
+	static const char *const versions[] = {NULL, HERE_ONLY, "[]\n", "{ not valid"};
+
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		int moment = 1;
+
+		worktree = versions[i];
+		do {
+			until_it_happens = moment++;
+			is_after_the_link = true;
+			attack_alone(prepare_two_versions, replace_meanwhile);
+		} while (where != NULL && moment < MOMENTS_MAX);
+		/* Most of it, the deciding, comes after the link. */
+		CU_ASSERT(moment > 10 && moment < MOMENTS_MAX);
+	}
+}
+
+static void what_was_looked_at_is_kept_when_jp_replaces_it(void)
+{
+	replace_at_each_moment();
+}
+
+/* ---- while a write is stored ---- */
+
+static int replace_and_sync(int fd)
+{
+	replace_now();
+	return as_ever->fsync(fd);
+}
+
+static void prepare_one_more(struct attack_world *world)
+{
+	attack_both(world, NAME, ONE_TWO);
+	attack_settle(world);
+	put(&world->dir, STORE NAME "/events.json.tmp", REPLACING, attack_later());
+}
+
+/* The first version is stored, and the worktree does not have it yet: it is a link and in the store. Then jp
+ * replaces it there, while the second one is on its way. */
+static void store_two(struct attack_world *world, struct jpfs_view *view)
+{
+	struct jpfs_conversation *conversation = jpfs_view_find(view, ID);
+	bool has_replaced;
+	int64_t wait;
+
+	where = world;
+	as_ever = jp_sys;
+	bringing_together = pthread_self();
+	CU_ASSERT_EQUAL(editor_save(world, view, ID, "events.json", STORED, EDITOR_CLOSES), 0);
+	CU_ASSERT_EQUAL(jpfs_commit_conversation(conversation, false, &wait), 0);
+	CU_ASSERT(holds(&world->dir, STORE NAME "/events.json", STORED));
+	CU_ASSERT(holds(&world->dir, HERE NAME "/events.json", ONE_TWO));
+	CU_ASSERT_EQUAL(editor_save(world, view, ID, "events.json", HERE_ONLY, EDITOR_CLOSES), 0);
+	moving = *as_ever;
+	moving.openat2 = replace_and_open;
+	moving.linkat = link_and_replace;
+	moving.renameat2 = replace_and_rename;
+	moving.fsync = replace_and_sync;
+	is_after_the_link = false;
+	jp_sys = &moving;
+	has_begun = true;
+	CU_ASSERT_EQUAL(jpfs_commit_conversation(conversation, false, &wait), 0);
+	has_begun = false;
+	jp_sys = as_ever;
+	has_replaced = until_it_happens == 0;
+	until_it_happens = 0;
+
+	CU_ASSERT_EQUAL(jpfs_project_conversation(conversation, true, &wait), 0);
+	CU_ASSERT(attack_has(world, ID, "events.json", STORED));
+	CU_ASSERT(attack_has(world, ID, "events.json", HERE_ONLY));
+	CU_ASSERT(!has_replaced || attack_has(world, ID, "events.json", REPLACING));
+	jpfs_object_unref(&conversation->object);
+	if (!has_replaced)
+		where = NULL;
+}
+
+static void what_is_only_linked_is_kept_when_jp_is_quicker_than_the_next_write(void)
+{
+	int moment = 1;
+
+	do {
+		until_it_happens = moment++;
+		attack_alone(prepare_one_more, store_two);
+	} while (where != NULL && moment < MOMENTS_MAX);
+	CU_ASSERT(moment > 5 && moment < MOMENTS_MAX);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		TEST(what_was_looked_at_is_kept_when_jp_replaces_it),
+		TEST(what_is_only_linked_is_kept_when_jp_is_quicker_than_the_next_write),
 		TEST(a_durable_directory_that_jp_renames_meanwhile_is_followed),
 		TEST(a_durable_directory_that_jp_makes_anew_meanwhile_is_no_failure),
 		TEST(what_was_replaced_a_moment_ago_does_not_come_back),

@@ -47,6 +47,8 @@ class Side:
     def note_archived(self):
         """git and jp may make a live directory of what is archived here; the old one stays beneath."""
         for digits, place in self.places.items():
+            if digits in self.doubles:  # where the one that is shown was moved to
+                self.doubles[digits].add(place)
             if place[0]:
                 self.was_archived[digits] = place
             elif digits in self.was_archived:
@@ -171,7 +173,7 @@ class Case:
             for name in MANAGED:
                 data = now.get((digits, name))
                 if data is None:
-                    if name != BASE or (digits, BASE) in self.ledger.open:  # git may have brought it without
+                    if name != BASE or (digits, BASE) in self.adopted:  # git may have brought it without
                         wrong.append("%s/%s is not durable" % (digits, name))
                     continue
                 if not is_valid(name, data):
@@ -483,7 +485,7 @@ class Case:
                 (is_earlier(name, data, stored) or self.went_before(digits, name, data))):
             self.expected[key] = [stored, data]  # what goes on from a draft of git's and is earlier still is one
             return
-        if has_draft_beside and stored is not None:
+        if has_draft_beside and digits in self.durable:
             # Of one unit with a draft, perhaps.
             self.expected[key] = [stored, data] if is_valid(name, data) else [stored]
             return
@@ -525,7 +527,7 @@ class Case:
         self.durable.discard(digits)
         self.removed_by_jp.add(digits)
         self.remade_by_jp.add(digits)
-        for table in (self.expected, self.coming, self.ledger.open):
+        for table in (self.expected, self.coming, self.ledger.open, self.adopted):
             for key in [key for key in table if key[0] == digits]:
                 del table[key]
         self.forget_removed_notes(digits)
@@ -638,6 +640,7 @@ class Case:
 
     def settle_what_became_durable(self):
         if self.unsettled:  # what is not seen yet is no draft, though it may be in history by now
+            self.flush_all()
             poll(lambda: "".join(self.unseen(digits) for digits in list(self.ledger.places)),
                  "a durable version is not seen")
         for tree in self.unsettled & set(self.mounted()):

@@ -442,6 +442,52 @@ static void what_others_replace_beneath_a_draft_is_kept(void)
 	CHECK_INVARIANTS(&t.f);
 }
 
+/* ---- times ---- */
+
+/* It has a time of its own, as whoever put it back has seen it, and nothing has happened to it since. */
+static void what_git_puts_back_keeps_its_time_when_it_is_written_with_the_same_bytes(void)
+{
+	static const char THREE_WAYS[] =
+		". ../lib.sh; b=$V/$X/base_config.json\n"
+		"unmoved() { [ \"$(stat -c %.Y \"$b\")\" = \"$t\" ]; }\n"
+		"t=$(stat -c %.Y \"$b\"); d=$(stat -c %.Y \"$D/$X/base_config.json\")\n"
+		"[ \"$t\" != \"$d\" ]; cat ../base > \"$b\"; until_ok unmoved; until_ok quiet\n"
+		"unmoved || fail truncated; dd if=../base of=\"$b\" conv=notrunc status=none\n"
+		"until_ok unmoved; until_ok quiet; unmoved || fail 'in place'\n"
+		"cp ../base \"$b.tmp\"; mv \"$b.tmp\" \"$b\"; until_ok unmoved; until_ok quiet\n"
+		"unmoved || fail 'as jp writes'; same ../base \"$b\"\n"
+		"[ \"$(stat -c %.Y \"$D/$X/base_config.json\")\" = \"$d\" ] || fail durable";
+	cleanup_two struct two t = {0};
+
+	if (!begin(&t, ":"))
+		return;
+	two_mount_other(&t);
+	STEP(&t.f, ". ../lib.sh; b=$V/$X/base_config.json; cp \"$b\" ../base; until_ok quiet "
+		   "\"$W\"; sleep 0.05\n"
+		   "rm \"$b\"; git checkout -q -- .jp; until_ok quiet; same ../base \"$b\"");
+	STEP(&t.f, THREE_WAYS);
+	/* Nor is a change of something else one of its bytes. */
+	STEP(&t.f,
+	     ". ../lib.sh; b=$V/$X/base_config.json; t=$(stat -c %.Y \"$b\"); chmod 600 \"$b\"\n"
+	     "unmoved() { [ \"$(stat -c %.Y \"$b\")\" = \"$t\" ]; }\n"
+	     "unmoved || fail 'its mode'; touch -a \"$b\"; unmoved || fail 'its other time'\n"
+	     "chmod 644 \"$b\"; until_ok quiet; unmoved || fail 'its mode again'");
+	/* Another worktree changes its time in the store, and here it is shown beside a draft. */
+	STEP(&t.f, ". ../lib.sh; git switch -q older; until_ok drafts 1; until_ok quiet\n"
+		   "touch -d @1773281028 \"$WV/$X/base_config.json\"\n"
+		   "touched() { [ \"$(stat -c %Y \"$D/$X/base_config.json\")\" = 1773281028 ]; }\n"
+		   "until_ok touched; until_ok quiet");
+	STEP(&t.f, THREE_WAYS);
+	/* And then its bytes. */
+	STEP(&t.f, ". ../lib.sh; echo '{\"new\": 1}' > \"$WV/$X/base_config.json\"\n"
+		   "until_ok grep -q new \"$D/$X/base_config.json\"; until_ok quiet");
+	STEP(&t.f, THREE_WAYS);
+	STEP(&t.f, ". ../lib.sh; git switch -q main; until_ok drafts 0; until_ok quiet");
+	fixture_umount_at(&t.f, t.other);
+	fixture_umount(&t.f);
+	CHECK_INVARIANTS(&t.f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -459,6 +505,7 @@ int main(void)
 		TEST(a_draft_that_never_got_room_is_kept_when_the_daemon_ends),
 		TEST(a_full_store_tells_git_and_takes_no_turn_away),
 		TEST(an_archived_conversation_may_be_a_draft_too),
+		TEST(what_git_puts_back_keeps_its_time_when_it_is_written_with_the_same_bytes),
 		CU_TEST_INFO_NULL,
 	};
 

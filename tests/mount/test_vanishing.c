@@ -338,6 +338,60 @@ static void what_only_a_link_was_held_to_is_read_on_when_the_worktree_has_it(voi
 	STEP(&w.f, "\"$J\" umount .; diff -r \"$D/$X\" \"$V/$X\"");
 }
 
+/* The same bytes are there again, in other files: whoever has one open, or opens it a moment later, writes to the
+ * conversation, and not to a version that nobody shows any more. */
+static void who_writes_to_what_jp_has_copied_back_writes_to_the_conversation(void)
+{
+	cleanup_world struct world w = {0};
+
+	if (!begin(&w))
+		return;
+	fixture_mount(&w.f);
+	STEP(&w.f, "until_ok test -d \"$D/" THIRD "\"; cat > ../write.py <<'E'\n"
+		   "import os, shutil, sys, time\n"
+		   "view, durable = sys.argv[1:]\n"
+		   "def until(condition):\n"
+		   "    for _ in range(1200):\n"
+		   "        if condition():\n"
+		   "            return\n"
+		   "        time.sleep(0.05)\n"
+		   "    sys.exit('never true')\n"
+		   "def read(path):\n"
+		   "    with open(path, 'rb') as file:\n"
+		   "        return file.read()\n"
+		   "def copied_back():\n"
+		   "    shutil.rmtree(durable)\n"
+		   "    os.mkdir(durable)\n"
+		   "    for name in 'metadata.json', 'base_config.json', 'events.json':\n"
+		   "        shutil.copyfile(view + '/' + name, durable + '/' + name)\n"
+		   "def is_met():\n"
+		   "    return all(os.stat(view + '/' + name).st_mtime_ns ==\n"
+		   "               os.stat(durable + '/' + name).st_mtime_ns for name in "
+		   "('events.json', 'metadata.json'))\n"
+		   "for i in range(20):\n"
+		   "    for name in 'events.json', 'metadata.json':\n"
+		   "        os.stat(view + '/' + name)\n"
+		   "        before = read(view + '/' + name)\n"
+		   "        held = os.open(view + '/' + name, os.O_RDWR) if i % 2 == 0 else -1\n"
+		   "        copied_back()\n"
+		   "        if i % 4 < 2:\n"
+		   "            until(is_met)\n"
+		   "        if held < 0:\n"
+		   "            held = os.open(view + '/' + name, os.O_RDWR)\n"
+		   "        assert read(view + '/' + name) == before, (i, name)\n"
+		   "        text = before + b'\\n'\n"
+		   "        assert os.pwrite(held, text, 0) == len(text)\n"
+		   "        os.close(held)\n"
+		   "        assert read(view + '/' + name) == text, (i, name)\n"
+		   "        until(lambda: os.path.exists(durable + '/' + name) and\n"
+		   "              read(durable + '/' + name) == text)\n"
+		   "        assert read(view + '/' + name) == text, (i, name)\n"
+		   "E\n"
+		   "python3 ../write.py \"$V/$X\" \"$D/$X\"");
+	fixture_umount(&w.f);
+	CHECK_INVARIANTS(&w.f);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -345,6 +399,7 @@ int main(void)
 		TEST(a_link_that_was_found_can_be_read),
 		TEST(no_part_of_a_file_that_jp_copies_back_is_shown),
 		TEST(what_only_a_link_was_held_to_is_read_on_when_the_worktree_has_it),
+		TEST(who_writes_to_what_jp_has_copied_back_writes_to_the_conversation),
 		CU_TEST_INFO_NULL,
 	};
 
