@@ -18,7 +18,9 @@
 
 /* So often jp may rename the durable directory meanwhile, or make it anew. */
 #define TRIES_MAX 10
-/* What was changed so recently that it counts as being changed, is quiet after so many of these. */
+/* A version that is younger than this may have just replaced another one; and whoever keeps that has done so
+ * after so many moments. */
+#define YOUNG_MS 2000
 #define MOMENT_NS 20000000
 #define WAITS_MAX 6
 
@@ -126,6 +128,14 @@ static int is_being_written(struct jpfs_conversation *conversation, const enum j
 	return 0;
 }
 
+static bool is_young(int64_t mtime_ns)
+{
+	const struct timespec mtime = {mtime_ns / 1000000000, mtime_ns % 1000000000};
+	int64_t age_ms = jp_age_ms(&mtime);
+
+	return age_ms >= 0 && age_ms < YOUNG_MS;
+}
+
 /*
  * Facts and row of a unit.
  *
@@ -153,7 +163,7 @@ static int look_at_unit(struct jpfs_conversation *conversation, const struct jp_
 			return r;
 		*ret_row = decide_unit(ret_facts, count, &decision->by_content);
 		if (waits == 0 || *ret_row != JP_ROW_DURABLE_EARLIER || ret_facts->has_base ||
-		    !jpfs_durable_is_changing_locked(conversation))
+		    !is_young(ret_facts->durable.mtime_ns))
 			return 0;
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL); /* or a little less */
 		jpfs_glance_renew_locked(conversation);
@@ -223,18 +233,45 @@ static int converge_units(struct jpfs_conversation *conversation, bool is_dry,
 	return r < 0 ? r : converge_unit(conversation, &base, METADATA_UNIT, 1, ret, is_dry);
 }
 
+/* The durable directory as it is now. */
+struct place {
+	int r; /* 0; -errno: there is none */
+	char path[JPFS_PATH_BYTES];
+	struct stat st;
+};
+
+static void look_at_place(struct jpfs_conversation *conversation, struct place *ret)
+{
+	*ret = (struct place){0};
+	ret->r = jpfs_durable_path_locked(conversation, "", ret->path);
+	if (ret->r == 0)
+		ret->r = jpfs_stat_beneath(conversation->view->silo->conversations_fd, ret->path,
+					   &ret->st);
+}
+
+static bool has_stayed(const struct place *before, const struct place *after)
+{
+	return before->r == after->r && strcmp(before->path, after->path) == 0;
+}
+
+static bool is_as_it_was(const struct place *before, const struct place *after)
+{
+	return has_stayed(before, after) && before->st.st_ino == after->st.st_ino &&
+	       jp_mtime_ns(&before->st) == jp_mtime_ns(&after->st);
+}
+
 int jpfs_converge_locked(struct jpfs_conversation *conversation)
 {
-	char before[JPFS_PATH_BYTES] = "", after[JPFS_PATH_BYTES] = "";
 	cleanup_glance struct jpfs_glance glance;
 	int r = 0;
 
 	jpfs_glance_begin_locked(conversation, &glance);
 	conversation->is_reconciled = true; /* what is called from here must not come back here */
 	for (int tries = 0; tries < TRIES_MAX; tries++) {
-		int was_there = jpfs_durable_path_locked(conversation, "", before);
+		struct place before, after;
 		bool are_settled;
 
+		look_at_place(conversation, &before);
 		r = converge_units(conversation, false, &conversation->decision);
 		are_settled = r == 0;
 		if (are_settled) {
@@ -246,9 +283,10 @@ int jpfs_converge_locked(struct jpfs_conversation *conversation)
 		/* jp may have renamed the durable directory meanwhile, for another title, or deleted it and
 		 * made it anew, after an edit: then once more. */
 		jpfs_glance_renew_locked(conversation);
-		if (!are_settled && r != -EEXIST &&
-		    jpfs_durable_path_locked(conversation, "", after) == was_there &&
-		    strcmp(before, after) == 0)
+		look_at_place(conversation, &after);
+		if (are_settled && is_as_it_was(&before, &after))
+			return r;
+		if (!are_settled && r != -EEXIST && has_stayed(&before, &after))
 			return 0; /* the workspace's alone, until it is written; or being made */
 	}
 	return r;

@@ -149,8 +149,10 @@ static int project_attributes(struct jpfs_conversation *conversation, const char
 	cleanup_close int parent = -EBADF, fd = -EBADF;
 	const char *name;
 
-	/* No lock is held: what was there a moment ago may just be removed. */
+	/* What was there a moment ago may just be removed, or renamed. */
+	jpfs_conversation_lock(conversation);
 	parent = jpfs_open_side_parent_locked(conversation, false, path, &name);
+	pthread_mutex_unlock(&conversation->lock);
 	if (parent < 0)
 		return parent == -ENOENT ? -EAGAIN : parent;
 	fd = jp_open_regular(parent, name, O_RDONLY);

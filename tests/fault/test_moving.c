@@ -134,10 +134,14 @@ static void bring_together_meanwhile(struct attack_world *world, struct jpfs_vie
 	struct jpfs_conversation *conversation = jpfs_view_find(view, ID);
 	pthread_t other;
 
+	CU_ASSERT_EQUAL_FATAL(jpfs_work_start(view), 0); /* without a daemon nobody waits */
 	CU_ASSERT_EQUAL(pthread_create(&other, NULL, keep_what_was_replaced, world), 0);
 	pthread_mutex_unlock(jpfs_conversation_enter(conversation));
 	(void)pthread_join(other, NULL);
 	CU_ASSERT_EQUAL(conversation->decision.stream, JP_ROW_WORKSPACE_EARLIER);
+	jpfs_work_stop(view);
+	CU_ASSERT_EQUAL(jpfs_work_flush(view, true), 0);
+	jpfs_work_free(view);
 	CU_ASSERT_FALSE(holds(&world->dir, STORE NAME "/events.json", ONE_TWO));
 	jpfs_object_unref(&conversation->object);
 }
