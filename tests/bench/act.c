@@ -8,8 +8,6 @@
  *                                      directory
  *     act append FILE                  200 bytes, and close
  *     act copy FROM TO                 read and write it once
- *     act twice FILE                   read it with one copy more: into pages of its own, and from those;
- *                                      the least that a filesystem which has to be asked can do
  *     act churn DIRECTORY COUNT        create and write small files, then remove them
  *     act visible FILE SEEN COUNT      replace FILE COUNT times, each time until SEEN, the same file
  *                                      through a mount, has it. The last number tells how often an
@@ -33,8 +31,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -221,30 +217,6 @@ static int copy(const char *from, const char *to)
 	write_and_close(to, O_CREAT | O_TRUNC, data, size, false);
 	print_ns(now_ns() - began);
 	free(data);
-	return EXIT_SUCCESS;
-}
-
-static int twice(const char *path)
-{
-	static char buffer[128 * 1024]; /* as cat(1) has */
-	int64_t begin = now_ns();
-	int from = open(path, O_RDONLY | O_CLOEXEC);
-	int pages = memfd_create("pages", MFD_CLOEXEC);
-	ssize_t n;
-
-	if (from < 0 || pages < 0)
-		fail(path);
-	while ((n = sendfile(pages, from, NULL, 1 << 20)) > 0)
-		continue;
-	if (n < 0 || lseek(pages, 0, SEEK_SET) < 0)
-		fail(path);
-	while ((n = read(pages, buffer, sizeof(buffer))) > 0)
-		continue;
-	if (n < 0)
-		fail(path);
-	print_ns(now_ns() - begin);
-	(void)close(pages);
-	(void)close(from);
 	return EXIT_SUCCESS;
 }
 
@@ -462,8 +434,6 @@ int main(int argc, char **argv)
 		return append(rest[0]);
 	if (strcmp(command, "copy") == 0 && count == 2)
 		return copy(rest[0], rest[1]);
-	if (strcmp(command, "twice") == 0 && count == 1)
-		return twice(rest[0]);
 	if (strcmp(command, "churn") == 0 && count == 2)
 		return churn(rest[0], atoi(rest[1]));
 	if (strcmp(command, "visible") == 0 && count == 3)

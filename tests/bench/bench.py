@@ -120,7 +120,7 @@ def plan(arguments, tools):
                 tools, count, arguments.others, special=is_first)), steps
     if wanted & {row.key for row in rows.LARGE}:
         yield (lambda: World(tools, 10, arguments.others, large=size.large, has_git=False)), [
-            lambda world: walks.measure_large(world, tools.act, pairs, wanted)]
+            lambda world: walks.measure_large(world, pairs, wanted)]
     more = [] if size is not SIZES["whole"] or arguments.conversations else [1000]
     for count in more + ([100_000] if arguments.long else []):
         if "mount" in wanted:

@@ -40,7 +40,6 @@ FIRST = (
 )
 LARGE = (
     Row("large-first", "one 100 MB file, first time", 1.5),
-    Row("large-copies", "the same on the disk itself: with one copy more"),
     Row("large-again", "one 100 MB file, again", 1.05),
     Row("large-floor", "the same on the disk itself: cached page by page"),
 )

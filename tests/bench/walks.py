@@ -118,18 +118,14 @@ def _evict(path):
         os.close(fd)
 
 
-def measure_large(world, act, pairs, wanted):
+def measure_large(world, pairs, wanted):
     """One large file: with its pages not in the mount's cache, but in that of the disk below; and in
-    both. After each, the least that it can take: nobody serves anything there."""
-    measures = {
-        "large-first": lambda row: _measure_large(world, row, True, pairs),
-        "large-copies": lambda row: _measure_large_copies(world, row, act, pairs),
-        "large-again": lambda row: _measure_large(world, row, False, pairs),
-        "large-floor": lambda row: _measure_large_floor(world, row, pairs),
-    }
-    for row in rows.LARGE:
+    both."""
+    for row, is_first in zip(rows.LARGE, (True, False)):
         if row.key in wanted:
-            yield from attempt(row.key, measures[row.key](row))
+            yield from attempt(row.key, _measure_large(world, row, is_first, pairs))
+    if "large-floor" in wanted:
+        yield from attempt("large-floor", _measure_large_floor(world, pairs))
 
 
 def _measure_large(world, row, is_first, pairs):
@@ -168,27 +164,16 @@ def _read_page_by_page(path):
         os.close(fd)
 
 
-def _tell_floor(world, row, commands, pairs):
-    """Two commands on the disk itself; the second one stands for the mount."""
-    say(row.title)
-    results = in_turn(functools.partial(world.plain.time, commands[0]),
-                      {"jpfs": functools.partial(world.plain.time, commands[1])}, pairs)
-    yield dict(results["jpfs"].result(), row=row.key, front="jpfs", conversations=world.count)
-
-
-def _measure_large_copies(world, row, act, pairs):
-    """The least that reading through FUSE for the first time can take: what is in the disk's cache is
-    copied to that of the mount, and from there to the reader."""
-    original = os.path.join(world.plain.view, world.large, "events.json")
-    yield from _tell_floor(world, row, (("cat", original), (act, "twice", original)), pairs)
-
-
-def _measure_large_floor(world, row, pairs):
-    """The least that reading the cached pages of FUSE can take."""
+def _measure_large_floor(world, pairs):
+    """The least that reading the cached pages of FUSE can take: nobody serves anything here."""
+    say(rows.ROWS["large-floor"].title)
     original = os.path.join(world.plain.view, world.large, "events.json")
     copy = os.path.join(world.directory, "page-by-page")
     shutil.copy(original, copy)
     os.sync()  # only what is on the disk can be evicted
     _read_page_by_page(copy)
-    yield from _tell_floor(world, row, (("cat", original), ("cat", copy)), pairs)
+    results = in_turn(functools.partial(world.plain.time, ("cat", original)),
+                      {"jpfs": functools.partial(world.plain.time, ("cat", copy))}, pairs)
     os.unlink(copy)
+    yield dict(results["jpfs"].result(), row="large-floor", front="jpfs",
+               conversations=world.count)
