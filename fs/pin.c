@@ -252,11 +252,14 @@ void jpfs_pin_put_back_locked(struct jpfs_conversation *conversation, enum jp_ma
 		jpfs_unpin_locked(conversation, which);
 }
 
-/* Without a daemon nobody looks who could see that it was replaced. */
-static bool may_hold(const struct jpfs_conversation *conversation, enum jp_managed which)
+/* Link the durable version, if it is to be held and is not yet. Without a daemon nobody looks who could see
+ * that it was replaced. */
+static bool link_to_hold(struct jpfs_conversation *conversation, enum jp_managed which,
+			 char *ret_name, struct stat *ret_st)
 {
 	return conversation->view->work != NULL && conversation->pins[which] == NULL &&
-	       conversation->in_view && !conversation->is_local && conversation->vanished_ms == 0;
+	       conversation->in_view && !conversation->is_local && conversation->vanished_ms == 0 &&
+	       jpfs_pin_durable_locked(conversation, which, ret_name, ret_st) >= 0;
 }
 
 void jpfs_hold_undecided_locked(struct jpfs_conversation *conversation, enum jp_managed which)
@@ -264,8 +267,7 @@ void jpfs_hold_undecided_locked(struct jpfs_conversation *conversation, enum jp_
 	char name[NAME_MAX + 1];
 	struct stat st;
 
-	if (!may_hold(conversation, which) ||
-	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
+	if (!link_to_hold(conversation, which, name, &st))
 		return;
 	jpfs_glance_renew_locked(conversation); /* the link is a change of the file */
 	jpfs_pin_adopt_locked(conversation, which, name);
@@ -293,13 +295,12 @@ void jpfs_hold_durable_locked(struct jpfs_conversation *conversation, enum jp_ma
 	char name[NAME_MAX + 1];
 	struct stat st;
 
-	if (!may_hold(conversation, which) ||
-	    jpfs_pin_durable_locked(conversation, which, name, &st) < 0)
+	if (!link_to_hold(conversation, which, name, &st))
 		return;
 	if (jpfs_version_matches(&conversation->known[which], &st))
 		jpfs_pin_adopt_locked(conversation, which, name);
 	else /* just replaced: it is met at the next look */
-		(void)jp_sys->unlinkat(conversation->view->staging.fd, name, 0); /* only a link */
+		jpfs_pin_drop(conversation->view, name);
 }
 
 void jpfs_drop_pins(struct jpfs_conversation *conversation)

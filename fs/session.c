@@ -187,11 +187,6 @@ static void free_session(struct session *session)
 	free(session);
 }
 
-static int start_thread(struct session *session)
-{
-	return jp_thread_start(&session->thread, serve_session, session);
-}
-
 /* Mount the view on its directory and serve it. */
 static int attach(struct daemon *daemon, struct jp_error *error)
 {
@@ -225,7 +220,7 @@ static int attach(struct daemon *daemon, struct jp_error *error)
 		r = jpfs_notify_attach(daemon->view.notify, &kernel, session->fuse,
 				       &session->connection.nodes, session->device);
 	if (r == 0)
-		r = start_thread(session);
+		r = jp_thread_start(&session->thread, serve_session, session);
 	if (r < 0) {
 		jp_ignore(jpfs_detach_from(daemon->view.workspace_fd, session->device, true, NULL));
 		free_session(session);

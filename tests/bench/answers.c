@@ -5,10 +5,10 @@
  *
  * It reads what DIRECTORY has once, names and attributes, and then answers the kernel from memory, in the way
  * that takes it the fewest requests and the least work: no open of a directory, entries with all their
- * attributes, all of it kept for an hour; of files the names only, until somebody asks for one. It looks at nothing, locks nothing, and would never see a change. So whatever a
- * walk through it takes longer than one of the directory itself is the kernel's own, for two
- * requests a directory and for the nodes that it makes of the answers; nobody who is asked in this
- * way is faster. Files have no contents.
+ * attributes, all of it kept for an hour; of files the names only, until somebody asks for one. It looks at
+ * nothing, locks nothing, and would never see a change. So whatever a walk through it takes longer than one
+ * of the directory itself is the kernel's own, for two requests a directory and for the nodes that it makes
+ * of the answers; nobody who is asked in this way is faster. Files have no contents.
  */
 #include "fs/fuse.h"
 

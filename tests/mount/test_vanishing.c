@@ -11,6 +11,15 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+/* Of a script in Python: wait until a condition holds. */
+#define PYTHON_UNTIL                                                                               \
+	"def until(condition):\n"                                                                  \
+	"    for _ in range(1200):\n"                                                              \
+	"        if condition():\n"                                                                \
+	"            return\n"                                                                     \
+	"        time.sleep(0.05)\n"                                                               \
+	"    sys.exit('never true')\n"
+
 #define DIGITS "17457886043"
 #define ROUNDS 250
 
@@ -286,14 +295,7 @@ static void what_only_a_link_was_held_to_is_read_on_when_the_worktree_has_it(voi
 	fixture_mount(&w.f);
 	STEP(&w.f, "until_ok test -d \"$D/" THIRD "\"; cat > ../read.py <<'E'\n"
 		   "import json, os, shutil, sys, time\n"
-		   "view, durable, project = sys.argv[1:]\n"
-		   "def until(condition):\n"
-		   "    for _ in range(1200):\n"
-		   "        if condition():\n"
-		   "            return\n"
-		   "        time.sleep(0.05)\n"
-		   "    sys.exit('never true')\n"
-		   "def status():\n"
+		   "view, durable, project = sys.argv[1:]\n" PYTHON_UNTIL "def status():\n"
 		   "    return json.load(open(view + '/../.jpfs/status.json'))\n"
 		   "with open(project + '/filler', 'wb', buffering=0) as filler:\n"
 		   "    try:\n"
@@ -349,14 +351,7 @@ static void who_writes_to_what_jp_has_copied_back_writes_to_the_conversation(voi
 	fixture_mount(&w.f);
 	STEP(&w.f, "until_ok test -d \"$D/" THIRD "\"; cat > ../write.py <<'E'\n"
 		   "import os, shutil, sys, time\n"
-		   "view, durable = sys.argv[1:]\n"
-		   "def until(condition):\n"
-		   "    for _ in range(1200):\n"
-		   "        if condition():\n"
-		   "            return\n"
-		   "        time.sleep(0.05)\n"
-		   "    sys.exit('never true')\n"
-		   "def read(path):\n"
+		   "view, durable = sys.argv[1:]\n" PYTHON_UNTIL "def read(path):\n"
 		   "    with open(path, 'rb') as file:\n"
 		   "        return file.read()\n"
 		   "def copied_back():\n"
